@@ -1,0 +1,54 @@
+# streamstore.h is one file and needs no building. This builds and runs what is around it.
+#
+#     make            examples and tools
+#     make demo       runs examples/demo.c
+#     make test       every test, in under two minutes: needs a C compiler and make
+#     make check      the tests again under sanitizers and valgrind, and fuzzing; SCALE=0.1 is
+#                     a tenth of the rounds
+#     make bench      benchmarks
+#     make lint       the rules of the house
+#     make install    the header to $(DESTDIR)$(PREFIX)/include
+#
+# POSIX make and cc; everything is built under build/. `make CC=clang CFLAGS=-O3` overrides.
+
+CC = cc
+CXX = c++
+CFLAGS = -O2 -g
+CXXFLAGS = -O2 -g
+PREFIX = /usr/local
+DESTDIR =
+SCALE = 1
+
+SETTINGS = BUILD=build MAKE='$(MAKE)' CC='$(CC)' CXX='$(CXX)' CFLAGS='$(CFLAGS)' \
+    CXXFLAGS='$(CXXFLAGS)' SCALE='$(SCALE)'
+
+all:
+	@$(SETTINGS) sh tests/build.sh examples tools
+
+demo:
+	@$(SETTINGS) sh tests/build.sh build/examples/demo
+	@build/examples/demo
+
+# A program that does not compile counts as a failed test, so the run goes on without it.
+test:
+	-@$(SETTINGS) sh tests/build.sh tests examples tools
+	@$(SETTINGS) sh tests/run.sh
+
+check:
+	@$(SETTINGS) sh tests/check.sh
+
+bench:
+	@$(SETTINGS) sh tests/bench.sh
+
+lint:
+	@$(SETTINGS) sh tests/lint.sh
+
+install:
+	mkdir -p '$(DESTDIR)$(PREFIX)/include'
+	cp streamstore.h '$(DESTDIR)$(PREFIX)/include/streamstore.h'
+	chmod 644 '$(DESTDIR)$(PREFIX)/include/streamstore.h'
+
+clean:
+	rm -rf build
+
+.PHONY: all demo test check bench lint install clean

@@ -1,0 +1,6860 @@
+/* streamstore.h - v0.1.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
+ *
+ * In exactly one C or C++ file:      #define STREAMSTORE_IMPLEMENTATION
+ *                                    #include "streamstore.h"
+ * in every other file:               #include "streamstore.h"
+ */
+
+/* ============================================================================================
+ * >>manual  What it is, quick start, concepts, what survives what, threads.
+ * ============================================================================================
+ *
+ * streamstore records sensor streams, simulation states and device logs, and answers questions
+ * about them by time. It is one header, C99 or C++11, and needs nothing but a compiler.
+ *
+ * CONTENTS (`grep -n '>>' streamstore.h` shows the lines)
+ *
+ *     >>manual       What it is, quick start, concepts, what survives what, threads.
+ *     >>options      Every STREAMSTORE_* switch: default, scope, effect.
+ *     >>format       The file format, normative.
+ *     >>types        Versions, limits, results, element types, views, allocator, I/O.
+ *     >>api-memory   Declarations: results, allocators, I/O, hashes.
+ *     >>api-store    Declarations: create, open, image, metadata, verify.
+ *     >>api-stream   Declarations: streams and appending.
+ *     >>api-query    Declarations: locate, at, window, slice, sample, gather.
+ *     >>base         Checked arithmetic, little-endian access, atomics, memory, errors.
+ *     >>os-posix     Linux, the BSDs, macOS: sst_io_default() and a few sstp_ functions.
+ *     >>os-none      No operating system.
+ *     >>hash         CRC-32C.
+ *     >>record       Reading and writing records: the only code that knows the bytes.
+ *     >>index        Block lists, INDEX and TABLE records.
+ *     >>stream       Streams: tails, append, seal.
+ *     >>store        Stores: create, open, image, metadata, close.
+ *     >>query        locate, at, window, slice, sample, gather.
+ *     >>admin        Verify.
+ *     >>history      What changed.
+ *     >>licence      Public domain or MIT-0.
+ *
+ * QUICK START
+ *
+ *     sst_store *store;
+ *     sst_stream *imu;
+ *     sst_stream_desc desc = {0};                    // {} in C++
+ *     sst_view view;
+ *     float value[3] = {0.1f, 0.2f, 9.8f};
+ *
+ *     sst_create(NULL, NULL, &store);                // NULL path: in memory
+ *     desc.name = "imu";
+ *     desc.type = SST_F32;
+ *     desc.shape[0] = 3;                             // rows of float[3]
+ *     sst_stream_create(store, &desc, &imu);
+ *     sst_append(imu, 1000, value);                  // time 1000, by default in nanoseconds
+ *     sst_append(imu, 2000, value);
+ *     if (sst_at(imu, 1500, &view) == SST_OK) {      // the row in force at 1500: that of 1000
+ *         const float *v = (const float *)view.values;
+ *         printf("%lld: %g %g %g\n", (long long)view.times[0], v[0], v[1], v[2]);
+ *     }
+ *     sst_window(imu, 0, 5000, &view);               // view.count rows, times and values
+ *     sst_close(store);
+ *
+ * CONCEPTS
+ *
+ * A STORE holds STREAMS. A stream is a sequence of ROWS, numbered from 0. A row has a TIME
+ * (int64, strictly increasing), optionally times on up to four further clocks (TIMELINES:
+ * capture, arrival, ...), and a value of one element type and one shape: a scalar, a vector, an
+ * image, at most four dimensions, the last varying fastest.
+ *
+ * The newest rows of a stream lie in its TAIL, column by column. When the tail is full, or on
+ * sst_flush, the rows are SEALED: they become a BLOCK, checksummed and never changed again.
+ * Blocks are records of the file format of >>format. A memory store is the same bytes in memory:
+ * sst_image lends them, as one array that can be written to a file with one call and be opened
+ * with sst_open_memory on this or any other machine.
+ *
+ * A query answers with a VIEW: pointers to times and values of consecutive rows. Where the rows
+ * lie in one raw block the view points there and nothing is copied (view.stable is true, the
+ * pointers are good until sst_close). Otherwise the rows are assembled in a buffer that the
+ * stream handle owns, which the next query on that handle uses again. A view never points into
+ * a tail.
+ *
+ * A column's checksum is verified when it is first used. A query that needs a damaged column is
+ * SST_ERR_CORRUPT, with row and offset in sst_stream_error; everything else stays readable.
+ *
+ * ERRORS
+ *
+ * Functions return SST_OK (0) or a negative SST_ERR_*. A call that fails has changed nothing,
+ * with one exception: after SST_ERR_MEMORY a call that appends several rows may have added a
+ * whole number of leading rows (sst_rows tells). Output pointers are set to NULL by functions
+ * that fail to create or open something. sst_store_error and sst_stream_error describe the last
+ * failure in words. Bad arguments, hostile images and full memory are results, never crashes.
+ *
+ * WHAT SURVIVES WHAT (this version: stores in memory and images of them)
+ *
+ *     a flipped bit, a hole          that column of that block is reported with its rows,
+ *                                    everything else is readable
+ *     an image cut short             opens; every stream is an exact prefix of what it was
+ *     hostile or random bytes        an error code; no crash, no out-of-bounds access, no
+ *                                    unbounded allocation or loop
+ *     no memory                      SST_ERR_MEMORY, earlier rows stay readable, recording can
+ *                                    go on when there is memory again
+ *
+ * THREADS
+ *
+ *     append, query                  one thread at a time per stream handle; different handles,
+ *                                    different threads
+ *     query on a second handle       allowed while another thread appends, without locks; sees
+ *                                    rows as soon as their append has returned
+ *     sst_stream_create, _open,      any thread; they take the store's lock
+ *       _close, _info, _finish,
+ *       metadata
+ *     sst_flush, sst_poll            one thread at a time, beside appenders
+ *     sst_image, sst_verify          beside queries, not beside appenders
+ *     sst_close, sst_abort           alone
+ *
+ * There are no hidden threads and there is no hidden global state.
+ */
+
+/* ============================================================================================
+ * >>options  Every STREAMSTORE_* switch: default, scope, effect.
+ * ============================================================================================
+ *
+ * Define them before the header is included. "Everywhere" means: the same in every file that
+ * includes the header; "implementation": only the file with the implementation looks.
+ *
+ *     STREAMSTORE_IMPLEMENTATION   off  one file        the function bodies are compiled here
+ *     STREAMSTORE_STATIC           off  this file       public functions are static; implies
+ *                                                       STREAMSTORE_IMPLEMENTATION
+ *     STREAMSTORE_API              -    everywhere      put before every public declaration,
+ *                                                       such as __declspec(dllexport); the
+ *                                                       default is extern
+ *     STREAMSTORE_PREFIX foo_      -    everywhere      every public function sst_x becomes
+ *                                                       foo_sst_x for the linker, so that two
+ *                                                       libraries in one program can each carry
+ *                                                       their own copy; the code still says sst_x
+ *     STREAMSTORE_NO_OS            off  implementation  neither files nor threads nor clocks:
+ *                                                       sst_io_default() is NULL; implies
+ *                                                       STREAMSTORE_NO_THREADS
+ *     STREAMSTORE_NO_MALLOC        off  implementation  malloc is never called: options.allocator
+ *                                                       is required
+ *     STREAMSTORE_NO_THREADS       off  implementation  no atomics, no locks: one thread at a time
+ *                                                       per store
+ *     STREAMSTORE_NO_READ          off  implementation  record only: no queries, no opening, no
+ *                                                       verify (those functions are not compiled)
+ *     STREAMSTORE_NO_FLOAT         off  implementation  no floating-point arithmetic:
+ *                                                       SST_SAMPLE_LINEAR is SST_ERR_UNSUPPORTED
+ *     STREAMSTORE_NO_TEXT          off  implementation  result and error texts are empty strings
+ */
+#ifndef STREAMSTORE_H
+#define STREAMSTORE_H
+
+#if defined(STREAMSTORE_STATIC) && !defined(STREAMSTORE_IMPLEMENTATION)
+#define STREAMSTORE_IMPLEMENTATION
+#endif
+
+/* What the implementation asks of the system headers must be said before the first of them. */
+#if defined(STREAMSTORE_IMPLEMENTATION) && !defined(STREAMSTORE_NO_OS)
+#if !defined(_GNU_SOURCE) && defined(__linux__)
+#define _GNU_SOURCE
+#endif
+#if !defined(_FILE_OFFSET_BITS)
+#define _FILE_OFFSET_BITS 64
+#endif
+#endif
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ============================================================================================
+ * >>format  The file format, normative.
+ * ============================================================================================
+ *
+ * Version 1, draft: until the first release the bytes may change and no old file has to be
+ * readable.
+ *
+ * All numbers are little-endian. `crc` is CRC-32C (Castagnoli polynomial 0x1EDC6F41, reflected,
+ * initial value and final xor 0xFFFFFFFF; RFC 3720 appendix B.4): zero bytes never validate, and
+ * 0 is a checksum like any other, never "absent". In every flags field a reader ignores bits of
+ * the low half that it does not know, and refuses what has unknown bits in the high half. Bytes
+ * called zero are written as zero and not looked at.
+ *
+ *     file   := file header, record...
+ *     record := record header, payload, zero bytes up to the next multiple of 64
+ *
+ * FILE HEADER (64 bytes)
+ *
+ *     at   size  field
+ *      0     8   magic 89 53 53 54 0D 0A 1A 0A
+ *      8   2+2   version major 1, minor 0: a reader refuses another major, accepts a larger minor
+ *     12     4   salt: random per file, repeated in every record, so that stale bytes of a reused
+ *                file or flash never validate
+ *     16    16   uuid, random
+ *     32     8   created, nanoseconds since 1970 UTC, int64; 0: unknown
+ *     40     4   feature flags
+ *     44    16   zero
+ *     60     4   crc of bytes 0..59
+ *
+ * With a damaged file header the salt is taken from the first record that validates, and the
+ * rest of the header from an INDEX.
+ *
+ * RECORD HEADER (64 bytes, at a multiple of 64)
+ *
+ *     at   size  field
+ *      0     4   magic "SREC"
+ *      4     1   type: 1 STREAM, 2 BLOCK, 3 META, 4 INDEX, 5 SYNC, 6 END, 7 SKIP, 8 FINISH,
+ *                9 TABLE. A reader skips unknown types below 128 and refuses files with unknown
+ *                types from 128
+ *      5     1   flags. META bit 0: removed. END bit 0: not synced
+ *      6     2   zero
+ *      8     4   salt
+ *     12     4   sequence number: the first record's is 0, then the previous plus one; a later
+ *                session's first SYNC adds a random 1 to 2^24 instead. Serial arithmetic
+ *     16     4   stream number, from 1; 0: the store itself
+ *     20     4   rows (BLOCK)
+ *     24     8   payload bytes, padding excluded
+ *     32     8   first row (BLOCK); synced length of the file (SYNC); offset of the newest INDEX
+ *                (END)
+ *     40     8   first time (BLOCK); session id (SYNC)
+ *     48     8   last time (BLOCK)
+ *     56     4   crc of the payload; of a BLOCK: of its directory only; of a SKIP: 0, not checked
+ *     60     4   crc of bytes 0..59 followed by the record's own file offset as 8 bytes
+ *
+ * A record validates when it lies within the file and magic, salt, sequence number, header crc
+ * and payload crc hold. The header has its own crc, so a scan steps over a damaged payload. The
+ * offset is part of it, so an image of a store inside a record never passes for records.
+ *
+ * THE CUT
+ *
+ * Let S be the largest of the synced lengths of valid SYNC records (one above its record's own
+ * offset is invalid) and of the offsets of valid END records not marked unsynced; the search for
+ * them goes on past damage to the end of the file. The first record that does not validate at or
+ * after S ends the file: nothing behind it counts. There, a BLOCK validates only if all its
+ * columns do. A record before S that does not validate is damage: a scan looks for the next
+ * multiple of 64 where a record header validates with a larger sequence number, and reports the
+ * range between.
+ *
+ * RECORDS
+ *
+ * Every writer's session begins with a SYNC that names a random session id. SYNC says that every
+ * byte before its synced length was on stable storage when it was written (0 in a new file).
+ * SKIP is padding of any length. END has no payload and is the last 64 bytes of a closed file;
+ * appending to a closed file writes on behind it. FINISH, without payload, ends its stream for
+ * good. META sets or removes one key of the store or of a stream: uint16 length of the key, the
+ * key, and, unless removed, the value, to the end of the payload.
+ *
+ * STREAM declares the stream of the header's number. Numbers count up from 1, at most 65,536;
+ * names are unique.
+ *
+ *     at   size  field
+ *      0     4   flags: 0x20000 tagged, 0x40000 keyed, 0x80000 untimed, 0x100000 equal times
+ *      4     1   time unit: 0 ns, 1 us, 2 ms, 3 s, 4 ticks
+ *      5     1   number of timelines, at most 4
+ *      6     2   number of fields, 1 to 1,024
+ *      8   32*f  per field: uint8 element type, uint8 rank (0 to 4), uint16 zero, uint32 flags
+ *                (0x10000 ragged), uint32 dimensions[4] (those from rank on zero), 8 bytes zero
+ *      .     .   strings, each a uint16 length and its bytes: name, names of the timelines, names
+ *                of the fields. UTF-8 without NUL; field names may be empty
+ *
+ *     element types: 1 bool (a byte, 0 or 1), 2 i8, 3 i16, 4 i32, 5 i64, 6 u8, 7 u16, 8 u32,
+ *     9 u64, 10 f16, 11 bf16, 12 f32, 13 f64, 14 text, 15 bytes
+ *
+ * BLOCK holds consecutive rows of one stream. Blocks of a stream come in the order of their
+ * rows and never overlap: each begins at the row where the one before ended or, after damage,
+ * later. The payload is a directory and columns:
+ *
+ *     at   size  field
+ *      0     4   number of columns n
+ *      4    28   zero
+ *     32   32*n  an entry per column, below
+ *      .     .   the columns, each at a multiple of 64 from the start of the record; bytes
+ *                between are zero and mean nothing
+ *
+ *     at   size  field of a column's entry
+ *      0     1   kind: 1 time, 2 timeline (number in part), 3 tag, 4 key offsets, 5 key bytes,
+ *                6 offsets (field in part), 7 values (field in part), 8 row flags, 9 piece
+ *                checksums (of the directory's entry number part). Unknown kinds are ignored
+ *      1     1   codec: 0 raw
+ *      2     2   part
+ *      4     4   codec parameter
+ *      8     4   offset from the start of the payload, in units of 64 bytes
+ *     12     4   crc of the stored bytes
+ *     16     8   stored bytes
+ *     24     8   decoded bytes
+ *
+ * The crc in a BLOCK's header covers the first 32 + 32 n bytes of its payload. Raw columns are
+ * plain arrays: times and timelines int64[rows], tags uint32[rows], row flags uint8[rows],
+ * offsets uint32[rows + 1] in items (key offsets in bytes), values type[rows][shape] or, ragged,
+ * type[offsets[rows]][shape]; key bytes are per key a kind byte and then the 8 bytes of an
+ * integer or the bytes. Apart from bool and bf16 these are the buffer layouts of Apache Arrow.
+ * First and last time of the header are those of the column.
+ *
+ * A raw column larger than 1 MiB (2^20 bytes) is checked in pieces, so that a look-up in a huge
+ * column need not read all of it: a column of kind 9 holds one uint32 crc per MiB of it, the
+ * last piece being what is left. The crc in the large column's own entry is that of its kind 9
+ * column.
+ *
+ * A writer starts a BLOCK whose payload has 64 KiB or more so that its first column lies at a
+ * multiple of 4,096 in the file, by a SKIP before it. Readers do not rely on it.
+ *
+ * INDEX makes opening cheap. It is a cache: record headers win over it.
+ *
+ *     at   size  field
+ *      0    64   the file header
+ *     64     8   offset of the previous INDEX (smaller than this one's); 0: none
+ *     72     4   number of definitions
+ *     76     4   number of streams
+ *     80     8   bytes of the definitions
+ *     88     8   zero
+ *     96     .   definitions: every STREAM, META and FINISH record in force, in an order in which
+ *                they can be applied. Each: uint8 type, uint8 flags, uint16 zero, uint32 stream
+ *                number, uint64 payload bytes, the payload, zero bytes up to a multiple of 8
+ *      .     .   per stream, in the order of their numbers:
+ *
+ *      0     4   stream number
+ *      4     4   number of timelines
+ *      8     8   rows: those in blocks when the INDEX was written
+ *     16     8   first time (0 without rows)
+ *     24     8   last time
+ *     32     8   offset of the newest time table; 0: none
+ *     40     8   offset of the newest key table; 0: none
+ *     48     4   number of blocks listed here: those since the previous INDEX
+ *     52    12   zero
+ *     64  24*t   per timeline: int64 first, int64 last, uint32 1 if it never decreases, uint32 zero
+ *      .  40*b   per block: uint64 offset of the record, uint64 first row, int64 first time,
+ *                int64 last time, uint32 rows, uint32 flags
+ *
+ * The lists are believed only as far as they agree: strictly ascending in offset, row and time,
+ * not overlapping, sums that fit. A block's entry is compared with its record header when the
+ * block is first used; on any mismatch the file is read by hopping from header to header.
+ *
+ * TABLE holds a look-up table of the stream in its header. Purpose 1, the time table, cuts the
+ * span of time between two times into buckets of 2^w time units:
+ *
+ *     at   size  field
+ *      0     4   purpose: 1
+ *      4     4   number of the stream's blocks covered; those behind are searched by bisection
+ *      8     8   first time
+ *     16     8   last time
+ *     24     1   w
+ *     25     1   row bits r
+ *     26     1   bytes of an entry: 4 or 8
+ *     27     5   zero
+ *     32     8   number of entries: one per bucket and one more
+ *     40    24   zero
+ *     64     .   entries: block << r | row within the block, both counted from 0
+ *
+ * Entry i is the place of the first row with a time of at least first time + i * 2^w; the last
+ * entry and those without such a row are the place behind the last covered row, covered << r. It
+ * is a hint: a reader checks what it finds by it.
+ *
+ * OPENING a file whose last 64 bytes are a valid END that is not marked unsynced costs the file
+ * header, END and the chain of INDEX records. Every other file is read by hopping.
+ */
+
+/* ============================================================================================
+ * >>types  Versions, limits, results, element types, views, allocator, I/O.
+ * ============================================================================================ */
+
+#define SST_VERSION_MAJOR 0
+#define SST_VERSION_MINOR 1
+#define SST_VERSION_PATCH 0
+#define SST_VERSION "0.1.0"
+
+#define SST_MAX_TIMELINES 4         /* further clocks of a stream */
+#define SST_MAX_STREAMS 65536u      /* per store */
+#define SST_MAX_FIELDS 1024u        /* per stream */
+#define SST_MAX_NAME 65535u         /* bytes of a name or a metadata key */
+#define SST_MAX_ROW_BYTES 0x40000000u   /* bytes of one row's value: 1 GiB */
+
+typedef enum sst_result {
+    SST_OK = 0,
+    SST_ERR_ARG = -1,           /* an argument is not allowed */
+    SST_ERR_MEMORY = -2,        /* the allocator gave no memory */
+    SST_ERR_IO = -3,            /* reading or writing failed; see os_error */
+    SST_ERR_FULL = -4,          /* no room on the disk */
+    SST_ERR_EXISTS = -5,        /* there is one already */
+    SST_ERR_NOT_FOUND = -6,     /* there is none */
+    SST_ERR_ORDER = -7,         /* time is not increasing, or a timeline is not sorted */
+    SST_ERR_TYPE = -8,          /* another element type */
+    SST_ERR_SHAPE = -9,         /* another shape */
+    SST_ERR_FINISHED = -10,     /* the stream was finished */
+    SST_ERR_READ_ONLY = -11,    /* the store was opened for reading */
+    SST_ERR_LOCKED = -12,       /* another process has it */
+    SST_ERR_FORMAT = -13,       /* not a store */
+    SST_ERR_CORRUPT = -14,      /* stored bytes are damaged */
+    SST_ERR_LIMIT = -15,        /* larger than a limit of this library or its format */
+    SST_ERR_UNSUPPORTED = -16,  /* not offered here */
+    SST_ERR_TIMEOUT = -17,      /* not within the time given */
+    SST_ERR_STATE = -18,        /* not in this state of the handle */
+    SST_ERR_BUSY = -19,         /* both halves of the tail are full: call sst_poll */
+    SST_RESULT_32BIT = 0x7FFFFFFF
+} sst_result;
+
+/* Element types. The values are those on disk. SST_BOOL is one byte, 0 or 1; SST_F16 is IEEE 754
+ * binary16, SST_BF16 the upper half of a binary32. */
+typedef enum sst_type {
+    SST_BOOL = 1, SST_I8, SST_I16, SST_I32, SST_I64, SST_U8, SST_U16, SST_U32, SST_U64,
+    SST_F16, SST_BF16, SST_F32, SST_F64,
+    SST_TEXT,                   /* ragged UTF-8, not NUL-terminated */
+    SST_BYTES,                  /* ragged bytes */
+    SST_TYPE_32BIT = 0x7FFFFFFF
+} sst_type;
+
+typedef enum sst_match {
+    SST_AT_OR_BEFORE = 0, SST_AT_OR_AFTER, SST_NEAREST, SST_EXACT,
+    SST_MATCH_32BIT = 0x7FFFFFFF
+} sst_match;
+
+typedef enum sst_sampling {
+    SST_SAMPLE_PREVIOUS = 0, SST_SAMPLE_NEAREST, SST_SAMPLE_EXACT, SST_SAMPLE_LINEAR,
+    SST_SAMPLING_32BIT = 0x7FFFFFFF
+} sst_sampling;
+
+/* What one unit of a stream's times is. Stored and reported; the library counts in units. */
+typedef enum sst_unit {
+    SST_NANOSECONDS = 0, SST_MICROSECONDS, SST_MILLISECONDS, SST_SECONDS, SST_TICKS,
+    SST_UNIT_32BIT = 0x7FFFFFFF
+} sst_unit;
+
+typedef enum sst_key_kind {
+    SST_KEY_I64 = 1, SST_KEY_TEXT, SST_KEY_BYTES,
+    SST_KEY_KIND_32BIT = 0x7FFFFFFF
+} sst_key_kind;
+
+typedef enum sst_clock {
+    SST_CLOCK_REALTIME = 0, SST_CLOCK_MONOTONIC,
+    SST_CLOCK_32BIT = 0x7FFFFFFF
+} sst_clock;
+
+typedef enum sst_state {
+    SST_FINISHED = 0,           /* closed properly */
+    SST_RECORDING,              /* being recorded */
+    SST_CRASHED,                /* ends without END */
+    SST_MEMORY,                 /* a store in memory that this process made */
+    SST_STATE_32BIT = 0x7FFFFFFF
+} sst_state;
+
+/* How a column is encoded. */
+typedef uint32_t sst_codec;
+#define SST_CODEC_RAW 0u        /* as it is: views need no copy */
+#define SST_CODEC_AUTO 1u       /* the library chooses. This version: SST_ERR_UNSUPPORTED */
+
+/* Flags. Every family has bits of its own; a function refuses bits that are not of its family
+ * with SST_ERR_ARG. */
+typedef enum sst_flags {
+    SST_ROW_REMOVED = 0x1,          /* rows: removes its key */
+
+    SST_HALF_OPEN = 0x2,            /* windows: without the row at end */
+    SST_CARRY = 0x4,                /* windows: the row in force at start comes first */
+
+    SST_NO_REPLACE = 0x8,           /* put: an existing key is SST_ERR_EXISTS */
+
+    SST_IO_READ = 0x10,             /* sst_io.open, sst_io.map */
+    SST_IO_WRITE = 0x20,
+    SST_IO_CREATE = 0x40,           /* sst_io.open: made if absent */
+    SST_IO_EXCLUSIVE = 0x80,        /* sst_io.open: present is SST_ERR_EXISTS */
+
+    SST_REPLACE = 0x100,            /* stores */
+    SST_CREATE = 0x200,
+    SST_NO_LIVE = 0x400,
+    SST_NO_MAP = 0x800,
+    SST_NO_SYNC = 0x1000,
+    SST_DEFERRED = 0x2000,          /* append never seals: sst_poll does, or append is
+                                       SST_ERR_BUSY */
+    SST_VERIFY = 0x4000,            /* every checksum when opening */
+    SST_TRUST = 0x8000,             /* no checksums of columns */
+    SST_SINGLE_BLOCK = 0x400000,
+
+    SST_RAGGED = 0x10000,           /* streams and fields. The values are those on disk */
+    SST_TAGGED = 0x20000,
+    SST_KEYED = 0x40000,
+    SST_UNTIMED = 0x80000,
+    SST_EQUAL_TIMES = 0x100000,
+    SST_OPEN_EXISTING = 0x200000,   /* sst_stream_create: an equal stream is opened */
+    SST_FLAGS_32BIT = 0x7FFFFFFF
+} sst_flags;
+
+typedef struct sst_store sst_store;
+typedef struct sst_stream sst_stream;
+
+typedef struct sst_key {
+    uint32_t kind, size;
+    int64_t number;
+    const void *bytes;
+} sst_key;
+
+typedef struct sst_span {
+    const void *data;
+    size_t size;
+} sst_span;
+
+/* The value of one field in one row. count: items of a ragged field, 1 of a fixed one. */
+typedef struct sst_cell {
+    const void *data;
+    size_t count;
+} sst_cell;
+
+typedef struct sst_column {
+    const void *values;
+    const uint32_t *offsets;
+} sst_column;
+
+/* Consecutive rows of one stream, lent by a query.
+ *
+ * stable true: the data lies in blocks and is valid until sst_close. stable false: valid until
+ * the next query on, or close of, the handle that was asked. The array `columns` itself is
+ * always of the second kind. count 0: the pointers that apply to the stream are not NULL, and
+ * there is nothing to read. Appending never invalidates a view. */
+typedef struct sst_view {
+    uint64_t first_row;         /* number of the first row in its stream */
+    uint64_t count;             /* rows */
+    const int64_t *times;       /* [count]; NULL if untimed */
+    const void *values;         /* of the first field: [count][shape] */
+    const uint32_t *offsets;    /* ragged: [count + 1] in items; else NULL */
+    const sst_column *columns;  /* [column_count]: every field; the first is values, offsets */
+    uint32_t column_count;
+    const uint32_t *tags;       /* [count], or NULL */
+    const int64_t *timelines[SST_MAX_TIMELINES];   /* each [count], or NULL */
+    const uint32_t *key_offsets;                    /* keyed streams; else NULL */
+    const uint8_t *keys;
+    const uint8_t *row_flags;
+    bool stable;
+} sst_view;
+
+/* The last failure of a handle, or why a store could not be made or opened. */
+typedef struct sst_error {
+    int result;                 /* SST_OK: there was none */
+    int os_error;               /* errno, or 0 */
+    uint64_t offset;            /* in the file, of damage; else 0 */
+    uint64_t row;               /* of the stream, of damage; else 0 */
+    const char *what;           /* a constant text, never NULL */
+} sst_error;
+
+/* Memory. resize: old NULL gives new memory; new_size 0 frees and gives NULL; otherwise the
+ * memory grows or shrinks and may move. Aligned to 16 bytes. NULL: no memory, the old is kept.
+ * old_size is what was asked for. Called from several threads if the store is used by several. */
+typedef struct sst_allocator {
+    void *user;
+    void *(*resize)(void *user, void *old, size_t old_size, size_t new_size);
+} sst_allocator;
+
+/* The caller's fixed memory as an allocator: a stack of blocks. Freeing or growing the newest
+ * block gives its memory back or extends it in place; what an older one held stays used until
+ * the caller sets used = 0 (when no store is using the arena any more). One thread at a time. */
+typedef struct sst_arena {
+    void *memory;
+    size_t size;                /* bytes of memory */
+    size_t used;                /* start with 0 */
+    size_t peak;                /* the largest `used` so far */
+} sst_arena;
+
+/* Files, clocks, randomness. Every function returns SST_OK or an SST_ERR_*, is retried by itself
+ * when interrupted (EINTR), and may be NULL where the host does not offer it. Paths are UTF-8.
+ * The structure is copied by the store. */
+typedef struct sst_io {
+    void *user;                 /* passed to every function */
+    /* mode: SST_IO_READ, _WRITE, _CREATE, _EXCLUSIVE. Absent: SST_ERR_NOT_FOUND */
+    int (*open)(void *user, const char *path, uint32_t mode, void **file);
+    int (*close)(void *user, void *file);
+    /* Transfers at most size bytes, *done says how many; 0 written: SST_ERR_FULL or full; 0 read:
+     * the end of the file. Offsets of writes to the store file only grow. */
+    int (*write_at)(void *user, void *file, uint64_t offset, const void *bytes, size_t size,
+                    size_t *done);
+    int (*read_at)(void *user, void *file, uint64_t offset, void *bytes, size_t size,
+                   size_t *done);
+    int (*size)(void *user, void *file, uint64_t *size);
+    int (*resize)(void *user, void *file, uint64_t size);
+    int (*sync)(void *user, void *file);
+    /* Really allocates the first size bytes; the file's size stays. */
+    int (*reserve)(void *user, void *file, uint64_t size);
+    /* mode: SST_IO_READ, and SST_IO_WRITE for a shared writable mapping. */
+    int (*map)(void *user, void *file, uint64_t offset, size_t size, uint32_t mode, void **base);
+    int (*unmap)(void *user, void *file, void *base, size_t size);
+    /* SST_IO_LOCK: exclusive, SST_ERR_LOCKED at once, released by close. SST_IO_LOCK_QUERY:
+     * SST_ERR_LOCKED while another has it, takes nothing. */
+    int (*lock)(void *user, void *file, int how);
+    int (*remove)(void *user, const char *path);
+    int (*rename)(void *user, const char *from, const char *to);
+    int (*sync_dir)(void *user, const char *path);  /* of the directory that holds path */
+    int64_t (*now_ns)(void *user, int clock);       /* SST_CLOCK_REALTIME or _MONOTONIC */
+    int (*entropy)(void *user, void *bytes, size_t size);
+} sst_io;
+
+#define SST_IO_LOCK 1
+#define SST_IO_LOCK_QUERY 2
+
+/* How a store is made or opened. Zero is the default everywhere; structures and strings are
+ * copied. In this version only memory stores and images are made and opened; members that speak
+ * of files are checked and otherwise without effect. */
+typedef struct sst_options {
+    const sst_allocator *allocator;     /* NULL: malloc */
+    const sst_io *io;                   /* NULL: sst_io_default() */
+    const char *live_path;              /* the companion's path */
+    uint32_t block_bytes;               /* column bytes of a full block: 512 to 1 GiB;
+                                           0: 256 KiB */
+    uint32_t sync_align;                /* a power of two from 64 to 1 MiB; 0: 4096 */
+    uint64_t tail_bytes_max;            /* of all tails together; 0: no limit */
+    uint32_t sync_interval_ms;
+    uint64_t sync_interval_bytes;
+    uint64_t seed;                      /* not 0: uuid, salt and session come from it and nothing
+                                           else. Required where io has no entropy */
+    uint32_t flags;                     /* SST_DEFERRED, SST_VERIFY, SST_TRUST, ... */
+    sst_error *error;                   /* written before create or open returns; may be NULL */
+} sst_options;
+
+typedef struct sst_info {
+    uint8_t uuid[16];
+    int64_t created_ns;         /* since 1970 UTC; 0: unknown */
+    uint64_t file_bytes;        /* published bytes of the file or image */
+    uint64_t synced_bytes;      /* of these known to be on stable storage; memory stores: 0 */
+    uint64_t torn_bytes;        /* behind the cut */
+    uint64_t recovered_rows;
+    uint32_t state;             /* sst_state */
+    uint32_t streams;
+    int sticky;                 /* the first failed sync, or SST_OK */
+    bool kill_safe;             /* rows survive when the process is killed */
+    bool tail_missing;          /* ended without END, and no companion to take the tails from */
+} sst_info;
+
+/* A damaged place. stream 0: unknown or the store itself; rows 0: no rows, or unknown. */
+typedef struct sst_damage {
+    uint32_t stream;            /* number in the file, from 1: index in sst_stream_name plus 1,
+                                   unless the declaration of a stream was lost */
+    int result;
+    uint64_t offset, size;      /* bytes of the file */
+    uint64_t first_row, rows;   /* rows that cannot be read, or not completely */
+} sst_damage;
+
+/* damage, damage_capacity: set by the caller, the first damage_capacity places are written. The
+ * rest is written by sst_verify. */
+typedef struct sst_report {
+    uint64_t records, rows, bytes, torn_bytes;
+    uint64_t damage_count;      /* all of them, also those that did not fit */
+    sst_damage *damage;
+    size_t damage_capacity;
+} sst_report;
+
+/* One field of a stream. shape: dimensions up to the first 0, all 0: scalar. */
+typedef struct sst_field {
+    const char *name;           /* may be NULL */
+    sst_type type;
+    uint32_t shape[4];
+    uint32_t flags;             /* SST_RAGGED (this version: SST_ERR_UNSUPPORTED) */
+    uint32_t offset;            /* bytes, of this field in what sst_append is given */
+} sst_field;
+
+/* A stream. Of this version's streams: one field, of a fixed shape and an element type up to
+ * SST_F64. The flags other than SST_OPEN_EXISTING, retain_rows and retain_time, several fields
+ * and codecs are SST_ERR_UNSUPPORTED. */
+typedef struct sst_stream_desc {
+    const char *name;           /* UTF-8, 1 to SST_MAX_NAME bytes, unique in the store */
+    sst_type type;
+    uint32_t shape[4];          /* dimensions up to the first 0; {0}: scalar */
+    uint32_t flags;
+    const sst_field *fields;    /* instead of type and shape */
+    uint32_t field_count;
+    const char *timelines[SST_MAX_TIMELINES];   /* names of further clocks, up to the first NULL */
+    sst_unit time_unit;
+    sst_codec codec;
+    uint32_t block_bytes;       /* 0: the store's */
+    uint64_t retain_rows;
+    int64_t retain_time;
+} sst_stream_desc;
+
+/* The general row. Zero what does not apply. */
+typedef struct sst_row {
+    int64_t time;
+    const int64_t *timelines;   /* one time per timeline of the stream */
+    uint32_t tag;
+    sst_key key;
+    const void *value;          /* [shape] */
+    size_t count;               /* items of a ragged row; fixed: 0 or 1 */
+    const sst_cell *cells;      /* one per field, instead of value */
+    sst_type type;              /* not 0: type and shape are checked against the stream's */
+    uint32_t shape[4];
+    uint32_t flags;
+} sst_row;
+
+#if defined(STREAMSTORE_STATIC)
+#if defined(__GNUC__)
+#define SST_API static __attribute__((unused))
+#else
+#define SST_API static
+#endif
+#define SST_DECL SST_API
+#elif defined(STREAMSTORE_API)
+#define SST_API STREAMSTORE_API
+#define SST_DECL STREAMSTORE_API
+#else
+#define SST_API
+#define SST_DECL extern
+#endif
+
+/* Static functions that are not compiled must not be declared either. */
+#if defined(STREAMSTORE_STATIC) && defined(STREAMSTORE_NO_READ)
+#define SST_DECLARE_READ 0
+#else
+#define SST_DECLARE_READ 1
+#endif
+
+#if defined(STREAMSTORE_PREFIX)
+#define SST_JOIN_EXPANDED(prefix, name) prefix##name
+#define SST_JOIN(prefix, name) SST_JOIN_EXPANDED(prefix, name)
+#define sst_append SST_JOIN(STREAMSTORE_PREFIX, sst_append)
+#define sst_append_bool SST_JOIN(STREAMSTORE_PREFIX, sst_append_bool)
+#define sst_append_f32 SST_JOIN(STREAMSTORE_PREFIX, sst_append_f32)
+#define sst_append_f64 SST_JOIN(STREAMSTORE_PREFIX, sst_append_f64)
+#define sst_append_i32 SST_JOIN(STREAMSTORE_PREFIX, sst_append_i32)
+#define sst_append_i64 SST_JOIN(STREAMSTORE_PREFIX, sst_append_i64)
+#define sst_append_row SST_JOIN(STREAMSTORE_PREFIX, sst_append_row)
+#define sst_append_rows SST_JOIN(STREAMSTORE_PREFIX, sst_append_rows)
+#define sst_append_u8 SST_JOIN(STREAMSTORE_PREFIX, sst_append_u8)
+#define sst_append_view SST_JOIN(STREAMSTORE_PREFIX, sst_append_view)
+#define sst_abort SST_JOIN(STREAMSTORE_PREFIX, sst_abort)
+#define sst_arena_allocator SST_JOIN(STREAMSTORE_PREFIX, sst_arena_allocator)
+#define sst_at SST_JOIN(STREAMSTORE_PREFIX, sst_at)
+#define sst_close SST_JOIN(STREAMSTORE_PREFIX, sst_close)
+#define sst_crc32c SST_JOIN(STREAMSTORE_PREFIX, sst_crc32c)
+#define sst_create SST_JOIN(STREAMSTORE_PREFIX, sst_create)
+#define sst_first_row SST_JOIN(STREAMSTORE_PREFIX, sst_first_row)
+#define sst_flush SST_JOIN(STREAMSTORE_PREFIX, sst_flush)
+#define sst_gather SST_JOIN(STREAMSTORE_PREFIX, sst_gather)
+#define sst_get_meta SST_JOIN(STREAMSTORE_PREFIX, sst_get_meta)
+#define sst_image SST_JOIN(STREAMSTORE_PREFIX, sst_image)
+#define sst_io_default SST_JOIN(STREAMSTORE_PREFIX, sst_io_default)
+#define sst_locate SST_JOIN(STREAMSTORE_PREFIX, sst_locate)
+#define sst_locate_on SST_JOIN(STREAMSTORE_PREFIX, sst_locate_on)
+#define sst_memory_bound SST_JOIN(STREAMSTORE_PREFIX, sst_memory_bound)
+#define sst_meta_at SST_JOIN(STREAMSTORE_PREFIX, sst_meta_at)
+#define sst_open_memory SST_JOIN(STREAMSTORE_PREFIX, sst_open_memory)
+#define sst_poll SST_JOIN(STREAMSTORE_PREFIX, sst_poll)
+#define sst_remove_meta SST_JOIN(STREAMSTORE_PREFIX, sst_remove_meta)
+#define sst_result_name SST_JOIN(STREAMSTORE_PREFIX, sst_result_name)
+#define sst_result_text SST_JOIN(STREAMSTORE_PREFIX, sst_result_text)
+#define sst_rows SST_JOIN(STREAMSTORE_PREFIX, sst_rows)
+#define sst_sample SST_JOIN(STREAMSTORE_PREFIX, sst_sample)
+#define sst_set_meta SST_JOIN(STREAMSTORE_PREFIX, sst_set_meta)
+#define sst_slice SST_JOIN(STREAMSTORE_PREFIX, sst_slice)
+#define sst_store_error SST_JOIN(STREAMSTORE_PREFIX, sst_store_error)
+#define sst_store_info SST_JOIN(STREAMSTORE_PREFIX, sst_store_info)
+#define sst_stream_close SST_JOIN(STREAMSTORE_PREFIX, sst_stream_close)
+#define sst_stream_count SST_JOIN(STREAMSTORE_PREFIX, sst_stream_count)
+#define sst_stream_create SST_JOIN(STREAMSTORE_PREFIX, sst_stream_create)
+#define sst_stream_error SST_JOIN(STREAMSTORE_PREFIX, sst_stream_error)
+#define sst_stream_finish SST_JOIN(STREAMSTORE_PREFIX, sst_stream_finish)
+#define sst_stream_get_meta SST_JOIN(STREAMSTORE_PREFIX, sst_stream_get_meta)
+#define sst_stream_info SST_JOIN(STREAMSTORE_PREFIX, sst_stream_info)
+#define sst_stream_meta_at SST_JOIN(STREAMSTORE_PREFIX, sst_stream_meta_at)
+#define sst_stream_name SST_JOIN(STREAMSTORE_PREFIX, sst_stream_name)
+#define sst_stream_open SST_JOIN(STREAMSTORE_PREFIX, sst_stream_open)
+#define sst_stream_remove_meta SST_JOIN(STREAMSTORE_PREFIX, sst_stream_remove_meta)
+#define sst_stream_set_meta SST_JOIN(STREAMSTORE_PREFIX, sst_stream_set_meta)
+#define sst_verify SST_JOIN(STREAMSTORE_PREFIX, sst_verify)
+#define sst_window SST_JOIN(STREAMSTORE_PREFIX, sst_window)
+#define sst_window_ex SST_JOIN(STREAMSTORE_PREFIX, sst_window_ex)
+#define sst_window_on SST_JOIN(STREAMSTORE_PREFIX, sst_window_on)
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ============================================================================================
+ * >>api-memory  Declarations: results, allocators, I/O, hashes.
+ * ============================================================================================ */
+
+/* The name of a result, such as "SST_ERR_ORDER"; "SST_ERR_UNKNOWN" for other numbers. */
+SST_DECL const char *sst_result_name(int result);
+
+/* A result in words, such as "time is not increasing". */
+SST_DECL const char *sst_result_text(int result);
+
+/* An allocator that takes from the caller's fixed memory. The arena and its memory must outlive
+ * every store that uses it. */
+SST_DECL sst_allocator sst_arena_allocator(sst_arena *arena);
+
+/* An upper bound of the bytes that a memory store with these streams (may be NULL when count is
+ * 0) takes from an allocator before the first row is sealed: handles, names, tails, and the first
+ * `block_bytes` of the image. What it takes later is the image (its size is what sst_image says;
+ * grown by doubling, or exactly where there is no memory to double), 48 bytes per block, and, in
+ * queries, 4 bytes per block and column and the scratch of views that cannot point into the
+ * image. 0: a description is not valid. */
+SST_DECL size_t sst_memory_bound(const sst_options *options, const sst_stream_desc *streams,
+                                 size_t count);
+
+/* The operating system's files, clocks and randomness, to be used or wrapped; NULL with
+ * STREAMSTORE_NO_OS. */
+SST_DECL const sst_io *sst_io_default(void);
+
+/* CRC-32C (Castagnoli) of data, as in iSCSI, ext4 and SSE4.2. crc: 0, or the result for the bytes
+ * before these. "123456789" is 0xE3069283. */
+SST_DECL uint32_t sst_crc32c(const void *data, size_t size, uint32_t crc);
+
+/* ============================================================================================
+ * >>api-store  Declarations: create, open, image, metadata, verify.
+ * ============================================================================================ */
+
+/* Makes a store. path NULL: in memory. *out: the store, to be closed with sst_close; NULL on
+ * failure. SST_ERR_ARG: an option is not allowed, no seed where io has no entropy, no allocator
+ * with STREAMSTORE_NO_MALLOC. SST_ERR_MEMORY. SST_ERR_UNSUPPORTED: a path (this version keeps
+ * stores in memory). What io.entropy returns. */
+SST_DECL int sst_create(const char *path, const sst_options *options, sst_store **out);
+
+/* Opens the image of a store for reading. `bytes` must stay as they are until the store and
+ * everything lent by it are closed; views point into them where they are aligned to 8 bytes. An
+ * image that was cut short or damaged is opened as far as >>format allows. SST_ERR_FORMAT: not a
+ * store. SST_ERR_UNSUPPORTED: of a newer format. SST_ERR_CORRUPT: with SST_VERIFY, something is
+ * damaged. SST_ERR_ARG, SST_ERR_MEMORY. */
+#if SST_DECLARE_READ
+SST_DECL int sst_open_memory(const void *bytes, size_t size, const sst_options *options,
+                             sst_store **out);
+#endif
+
+/* The bytes of a memory store as one array: a finished file. Seals what the tails hold and, if
+ * anything is new, adds an index and END. *bytes is lent until the next call that appends, seals,
+ * makes a stream, sets metadata or closes. May need as much memory again as the image has.
+ * SST_ERR_READ_ONLY: not made by sst_create. SST_ERR_MEMORY. SST_ERR_LIMIT: larger than a size_t.
+ * Not beside appenders. */
+SST_DECL int sst_image(sst_store *store, const void **bytes, size_t *size);
+
+/* Seals every row that is not sealed yet. SST_ERR_MEMORY: the streams before are sealed, the
+ * others keep their rows. SST_ERR_READ_ONLY. One thread at a time, beside appenders. */
+SST_DECL int sst_flush(sst_store *store);
+
+/* Housekeeping: seals the full halves of tails (there are some only with SST_DEFERRED). Errors
+ * and threads as sst_flush. */
+SST_DECL int sst_poll(sst_store *store);
+
+/* Frees the store, its streams and everything they lent. NULL is fine. Always frees; returns the
+ * first error. The contents of a memory store are gone: sst_image comes before. Alone. */
+SST_DECL int sst_close(sst_store *store);
+
+/* Drops a store made by sst_create and frees it. SST_ERR_STATE, and nothing happens: it was
+ * opened. NULL is SST_ERR_ARG. Alone. */
+SST_DECL int sst_abort(sst_store *store);
+
+/* Facts about the store. Any thread. */
+SST_DECL int sst_store_info(sst_store *store, sst_info *out);
+
+/* The last failure of a call on the store, or on the handle of a stream; SST_OK and an empty text
+ * when there was none, and for NULL. Not beside calls that can fail. */
+SST_DECL void sst_store_error(const sst_store *store, sst_error *out);
+SST_DECL void sst_stream_error(const sst_stream *stream, sst_error *out);
+
+/* Checks every record and every checksum of what is published (tails are not). report: see there;
+ * may be NULL. SST_ERR_CORRUPT: something is damaged; a torn end alone is SST_OK. SST_ERR_MEMORY.
+ * Not beside appenders. */
+#if SST_DECLARE_READ
+SST_DECL int sst_verify(sst_store *store, sst_report *report);
+#endif
+
+/* Metadata: values of any bytes under keys (1 to SST_MAX_NAME bytes of UTF-8) of a store or of
+ * a stream. set copies key and value and replaces; value may be NULL when size is 0. get and _at
+ * lend: valid until this key is set or removed again, or sst_close; key, value and size may be
+ * NULL where not wanted. A value always ends with a 0 byte that size does not count, so that text
+ * can be used as it is. Index: 0, 1, ... in the order in which the keys were first set.
+ * SST_ERR_NOT_FOUND: no such key or index; SST_ERR_ARG; SST_ERR_READ_ONLY; SST_ERR_MEMORY. Any
+ * thread, as long as no other one replaces what this one reads. */
+SST_DECL int sst_set_meta(sst_store *store, const char *key, const void *value, size_t size);
+SST_DECL int sst_get_meta(sst_store *store, const char *key, const void **value, size_t *size);
+SST_DECL int sst_remove_meta(sst_store *store, const char *key);
+SST_DECL int sst_meta_at(sst_store *store, uint32_t index, const char **key, const void **value,
+                         size_t *size);
+SST_DECL int sst_stream_set_meta(sst_stream *stream, const char *key, const void *value,
+                                 size_t size);
+SST_DECL int sst_stream_get_meta(sst_stream *stream, const char *key, const void **value,
+                                 size_t *size);
+SST_DECL int sst_stream_remove_meta(sst_stream *stream, const char *key);
+SST_DECL int sst_stream_meta_at(sst_stream *stream, uint32_t index, const char **key,
+                                const void **value, size_t *size);
+
+/* How many streams the store has, and their names in the order of their creation: valid until
+ * sst_close, NULL beyond the end. Any thread. */
+SST_DECL uint32_t sst_stream_count(const sst_store *store);
+SST_DECL const char *sst_stream_name(const sst_store *store, uint32_t index);
+
+/* ============================================================================================
+ * >>api-stream  Declarations: streams and appending.
+ * ============================================================================================ */
+
+/* Makes a stream and a handle on it, to be closed with sst_stream_close or by sst_close. Strings
+ * are copied. SST_ERR_EXISTS: the name is taken; with SST_OPEN_EXISTING an equal stream is opened
+ * instead, and what differs is SST_ERR_TYPE (element type), SST_ERR_SHAPE (shape) or SST_ERR_ARG
+ * (number or names of fields, timelines, flags, unit). SST_ERR_ARG: a description that cannot be.
+ * SST_ERR_LIMIT: too many streams, a row over SST_MAX_ROW_BYTES. SST_ERR_UNSUPPORTED: see
+ * sst_stream_desc. SST_ERR_READ_ONLY, SST_ERR_MEMORY. Any thread. */
+SST_DECL int sst_stream_create(sst_store *store, const sst_stream_desc *desc, sst_stream **out);
+
+/* Another handle on a stream, to query it from another thread, or to append to it: the first
+ * handle that appends is the stream's writer until it is closed. SST_ERR_NOT_FOUND: no such name.
+ * SST_ERR_UNSUPPORTED: a stream of a kind that this version does not read. SST_ERR_MEMORY. Any
+ * thread. */
+SST_DECL int sst_stream_open(sst_store *store, const char *name, sst_stream **out);
+
+/* Description, number of rows, first and last time (0 when empty). Each output may be NULL.
+ * Strings in *desc are valid until sst_close; desc->fields is set where the stream's field has a
+ * name, so that *desc describes a like stream to sst_stream_create. SST_ERR_CORRUPT: a time that
+ * was asked for is damaged. Any thread. */
+#if SST_DECLARE_READ
+SST_DECL int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uint64_t *rows,
+                             int64_t *first_time, int64_t *last_time);
+#endif
+
+/* Frees the handle and what its queries assembled; the stream's rows stay. NULL is fine. */
+SST_DECL void sst_stream_close(sst_stream *stream);
+
+/* Appends one row to a stream of fixed shape. value: [shape] of the stream's type; where the
+ * stream was created with fields, `offset` of the field is added. time: larger than that of the
+ * row before. Afterwards the row is there for every query.
+ *
+ * For every appending function: SST_ERR_ARG: NULL, or the stream has timelines (sst_append_row
+ * gives them). SST_ERR_READ_ONLY. SST_ERR_FINISHED. SST_ERR_STATE: another handle is the writer.
+ * SST_ERR_ORDER: the time is not larger than the last. SST_ERR_BUSY: with SST_DEFERRED, sst_poll
+ * has to come first. SST_ERR_MEMORY: the tail is full and cannot be sealed. After every one of
+ * these nothing was appended, except that calls for several rows may have added leading ones
+ * after SST_ERR_MEMORY and SST_ERR_BUSY. One thread at a time per stream. */
+SST_DECL int sst_append(sst_stream *stream, int64_t time, const void *value);
+
+/* Appends many rows: times[rows], values[rows][shape], tightly packed. All times are checked
+ * before the first row is added. rows 0 is SST_OK. */
+SST_DECL int sst_append_rows(sst_stream *stream, const int64_t *times, const void *values,
+                             size_t rows);
+
+/* Appends one row with everything a row can have. With row->type, SST_ERR_TYPE and SST_ERR_SHAPE
+ * are checked. SST_ERR_ARG: value and cells both or neither, a member the stream has no use for
+ * (a tag, a key, flags, timelines), or timelines missing. SST_ERR_SHAPE: a count other than 0
+ * or 1. */
+SST_DECL int sst_append_row(sst_stream *stream, const sst_row *row);
+
+/* Appends the rows of a view of a like stream (same type, shape and number of timelines): to
+ * copy, merge or import. All times are checked before the first row is added. SST_ERR_ARG: the
+ * view has other columns. count 0 is SST_OK. */
+SST_DECL int sst_append_view(sst_stream *stream, const sst_view *rows);
+
+/* Appends to a scalar stream of that type. SST_ERR_TYPE: it has another type; SST_ERR_SHAPE: it
+ * is not scalar. */
+SST_DECL int sst_append_f64(sst_stream *stream, int64_t time, double value);
+SST_DECL int sst_append_f32(sst_stream *stream, int64_t time, float value);
+SST_DECL int sst_append_i64(sst_stream *stream, int64_t time, int64_t value);
+SST_DECL int sst_append_i32(sst_stream *stream, int64_t time, int32_t value);
+SST_DECL int sst_append_u8(sst_stream *stream, int64_t time, uint8_t value);
+SST_DECL int sst_append_bool(sst_stream *stream, int64_t time, bool value);
+
+/* Ends the stream for good; recorded in the file. Seals its tail; later appends are
+ * SST_ERR_FINISHED. Doing it again is SST_OK. SST_ERR_READ_ONLY, SST_ERR_MEMORY. Not while another
+ * thread appends to this stream. */
+SST_DECL int sst_stream_finish(sst_stream *stream);
+
+/* ============================================================================================
+ * >>api-query  Declarations: locate, at, window, slice, sample, gather.
+ * ============================================================================================
+ *
+ * Every query: SST_ERR_ARG for NULL and unknown flags; SST_ERR_CORRUPT when a column it needs is
+ * damaged, with row and offset in sst_stream_error; SST_ERR_MEMORY when there is no scratch for
+ * a view; SST_ERR_UNSUPPORTED when a column is encoded in a way this version does not know. One
+ * thread at a time per handle; a second handle may query while another thread appends. */
+
+/* Rows ever appended. Rows keep their numbers. NULL: 0. */
+SST_DECL uint64_t sst_rows(const sst_stream *stream);
+
+/* The oldest row that is kept: 0. NULL: 0. */
+SST_DECL uint64_t sst_first_row(const sst_stream *stream);
+
+#if SST_DECLARE_READ
+
+/* The number of the row at a time: the last at or before it, the first at or after it, the
+ * nearest (of two equally near: the earlier), or the one exactly there. SST_ERR_NOT_FOUND: none,
+ * *row is unchanged. */
+SST_DECL int sst_locate(sst_stream *stream, int64_t time, sst_match match, uint64_t *row);
+
+/* The row in force at a time: the last at or before it, with its own time. SST_ERR_NOT_FOUND:
+ * time is before the first row; *out is an empty view. */
+SST_DECL int sst_at(sst_stream *stream, int64_t time, sst_view *out);
+
+/* Every row in [start, end], both included. None is SST_OK with count 0. */
+SST_DECL int sst_window(sst_stream *stream, int64_t start, int64_t end, sst_view *out);
+
+/* The same with flags. SST_HALF_OPEN: [start, end). SST_CARRY: the row in force at start comes
+ * first, and its time is given as start. An empty interval (start > end; half-open: start >= end)
+ * has no rows whatever the flags. */
+SST_DECL int sst_window_ex(sst_stream *stream, int64_t start, int64_t end, uint32_t flags,
+                           sst_view *out);
+
+/* Rows first to first + count - 1, as far as there are. */
+SST_DECL int sst_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_view *out);
+
+/* The values in force at n times, in any order, repeats allowed. rows[n]: their row numbers, -1
+ * where there is none. values: [n][shape] of the stream's type, zero where there is none;
+ * SST_SAMPLE_LINEAR: double [n][shape], linear between the rows around, the last row's behind it,
+ * row the one at or before. SST_SAMPLE_NEAREST before the first row is row 0. Either output may
+ * be NULL. n 0 is SST_OK. SST_ERR_TYPE: linear on SST_BOOL. SST_ERR_UNSUPPORTED: linear with
+ * STREAMSTORE_NO_FLOAT. After another failure the outputs are undefined. */
+SST_DECL int sst_sample(sst_stream *stream, const int64_t *times, size_t n, sst_sampling how,
+                        void *values, int64_t *rows);
+
+/* Values [n][shape] and times [n] of rows by number, in any order; -1: zeros. Reads only the
+ * columns that are asked for; either output may be NULL. SST_ERR_ARG: a row beyond the end or
+ * below -1, nothing is written. */
+SST_DECL int sst_gather(sst_stream *stream, const int64_t *rows, size_t n, void *values,
+                        int64_t *times);
+
+/* sst_locate and sst_window_ex by a timeline: timeline counts from 0. Where several rows have the
+ * same time on it, at or before is the last of them, at or after the first, exact the last. With
+ * SST_CARRY it is the first time on this timeline that is given as start. SST_ERR_ORDER: the
+ * timeline is not sorted (it decreases somewhere). */
+SST_DECL int sst_locate_on(sst_stream *stream, uint32_t timeline, int64_t time, sst_match match,
+                           uint64_t *row);
+SST_DECL int sst_window_on(sst_stream *stream, uint32_t timeline, int64_t start, int64_t end,
+                           uint32_t flags, sst_view *out);
+
+#endif /* SST_DECLARE_READ */
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* STREAMSTORE_H */
+
+#if defined(STREAMSTORE_IMPLEMENTATION) && !defined(STREAMSTORE_IMPLEMENTED)
+#define STREAMSTORE_IMPLEMENTED
+
+/* ============================================================================================
+ * >>base  Checked arithmetic, little-endian access, atomics, memory, errors.
+ * ============================================================================================ */
+
+#include <string.h>
+
+/* The switches as 0 or 1. */
+#if defined(STREAMSTORE_NO_OS)
+#define SSTI_HAS_OS 0
+#else
+#define SSTI_HAS_OS 1
+#endif
+#if defined(STREAMSTORE_NO_MALLOC)
+#define SSTI_HAS_MALLOC 0
+#else
+#define SSTI_HAS_MALLOC 1
+#endif
+#if defined(STREAMSTORE_NO_READ)
+#define SSTI_HAS_READ 0
+#else
+#define SSTI_HAS_READ 1
+#endif
+#if defined(STREAMSTORE_NO_FLOAT)
+#define SSTI_HAS_FLOAT 0
+#else
+#define SSTI_HAS_FLOAT 1
+#endif
+#if defined(STREAMSTORE_NO_TEXT)
+#define SSTI_TEXT(text) ""
+#else
+#define SSTI_TEXT(text) text
+#endif
+#if defined(STREAMSTORE_NO_THREADS) || defined(STREAMSTORE_NO_OS) || defined(__TINYC__) || \
+    !defined(__GNUC__)
+#define SSTI_HAS_THREADS 0          /* the last two: no __atomic builtins */
+#else
+#define SSTI_HAS_THREADS 1
+#endif
+
+#if SSTI_HAS_MALLOC
+#include <stdlib.h>
+#endif
+
+#if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+#define SSTI_BIG_ENDIAN 1
+#endif
+#endif
+#ifndef SSTI_BIG_ENDIAN
+#define SSTI_BIG_ENDIAN 0
+#endif
+
+/* ThreadSanitizer does not follow fences; there, single accesses carry the order instead. */
+#ifndef SSTI_TSAN
+#if defined(__SANITIZE_THREAD__)
+#define SSTI_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SSTI_TSAN 1
+#endif
+#endif
+#endif
+#ifndef SSTI_TSAN
+#define SSTI_TSAN 0
+#endif
+
+/* Sizes that are not format, to be shrunk by tests. */
+#ifndef SSTI_INDEX_BLOCKS
+#define SSTI_INDEX_BLOCKS 4096u     /* blocks between two INDEX records */
+#endif
+#ifndef SSTI_TABLE_MIN_BLOCKS
+#define SSTI_TABLE_MIN_BLOCKS 8u    /* fewer are searched by bisection */
+#endif
+#ifndef SSTI_TAIL_FIRST_BYTES
+#define SSTI_TAIL_FIRST_BYTES 16384u    /* a stream's first half of a tail */
+#endif
+
+#define SSTI_BLOCK_BYTES 262144u
+#define SSTI_BLOCK_BYTES_MIN 512u
+#define SSTI_BLOCK_BYTES_MAX 0x40000000u
+
+/* Evaluates to the caller's return when the expression is not SST_OK. */
+#define SSTI_TRY(expression) \
+    do { int ssti_try = (expression); if (ssti_try != SST_OK) return ssti_try; } while (0)
+
+/* ---- atomics: single words, acquire and release, and copies that may race ---- */
+
+#if SSTI_HAS_THREADS
+#define ssti_atomic_load(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define ssti_atomic_store(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define ssti_atomic_swap(p, v) __atomic_exchange_n((p), (v), __ATOMIC_ACQUIRE)
+#define ssti_atomic_or(p, v) ((void)__atomic_fetch_or((p), (v), __ATOMIC_RELAXED))
+#define ssti_atomic_claim(p, expected, v) \
+    __atomic_compare_exchange_n((p), (expected), (v), 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+#if SSTI_TSAN
+#define ssti_fence_acquire() ((void)0)
+#define ssti_fence_release() ((void)0)
+#define ssti_word_load(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define ssti_word_store(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#else
+#define ssti_fence_acquire() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define ssti_fence_release() __atomic_thread_fence(__ATOMIC_RELEASE)
+#define ssti_word_load(p) __atomic_load_n((p), __ATOMIC_RELAXED)
+#define ssti_word_store(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#endif
+#else
+#define ssti_atomic_load(p) (*(p))
+#define ssti_atomic_store(p, v) ((void)(*(p) = (v)))
+#define ssti_atomic_or(p, v) ((void)(*(p) |= (v)))
+#define ssti_fence_acquire() ((void)0)
+#define ssti_fence_release() ((void)0)
+#define ssti_word_load(p) (*(p))
+#define ssti_word_store(p, v) ((void)(*(p) = (v)))
+#endif
+
+#if SSTI_HAS_THREADS
+typedef uintptr_t __attribute__((may_alias)) ssti_word;
+typedef uint32_t __attribute__((may_alias)) ssti_word32;
+
+/* Copies into memory that readers may be looking at. `to` is aligned as its elements are. */
+static void ssti_copy_in(void *to, const void *from, size_t size) {
+    uint8_t *d = (uint8_t *)to;
+    const uint8_t *s = (const uint8_t *)from;
+    if ((((uintptr_t)d | size) & (sizeof(ssti_word) - 1)) == 0) {
+        for (; size != 0; size -= sizeof(ssti_word)) {
+            uintptr_t w;
+            memcpy(&w, s, sizeof w);
+            ssti_word_store((ssti_word *)(void *)d, w);
+            d += sizeof w;
+            s += sizeof w;
+        }
+    } else if ((((uintptr_t)d | size) & 3) == 0) {
+        for (; size != 0; size -= 4) {
+            uint32_t w;
+            memcpy(&w, s, 4);
+            ssti_word_store((ssti_word32 *)(void *)d, w);
+            d += 4;
+            s += 4;
+        }
+    } else {
+        for (; size != 0; size--) ssti_word_store(d++, *s++);
+    }
+}
+
+/* Copies out of memory that a writer may be changing; the caller checks afterwards. */
+static void ssti_copy_out(void *to, const void *from, size_t size) {
+    uint8_t *d = (uint8_t *)to;
+    const uint8_t *s = (const uint8_t *)from;
+    if ((((uintptr_t)s | size) & (sizeof(ssti_word) - 1)) == 0) {
+        for (; size != 0; size -= sizeof(ssti_word)) {
+            uintptr_t w = ssti_word_load((const ssti_word *)(const void *)s);
+            memcpy(d, &w, sizeof w);
+            d += sizeof w;
+            s += sizeof w;
+        }
+    } else if ((((uintptr_t)s | size) & 3) == 0) {
+        for (; size != 0; size -= 4) {
+            uint32_t w = ssti_word_load((const ssti_word32 *)(const void *)s);
+            memcpy(d, &w, 4);
+            d += 4;
+            s += 4;
+        }
+    } else {
+        for (; size != 0; size--) *d++ = ssti_word_load(s++);
+    }
+}
+#else
+static void ssti_copy_in(void *to, const void *from, size_t size) { memcpy(to, from, size); }
+static void ssti_copy_out(void *to, const void *from, size_t size) { memcpy(to, from, size); }
+#endif
+
+/* ---- bytes ---- */
+
+#if SSTI_BIG_ENDIAN
+static uint16_t ssti_swap16(uint16_t v) { return (uint16_t)((v >> 8) | (v << 8)); }
+static uint32_t ssti_swap32(uint32_t v) {
+    return ((uint32_t)ssti_swap16((uint16_t)v) << 16) | ssti_swap16((uint16_t)(v >> 16));
+}
+static uint64_t ssti_swap64(uint64_t v) {
+    return ((uint64_t)ssti_swap32((uint32_t)v) << 32) | ssti_swap32((uint32_t)(v >> 32));
+}
+#else
+#define ssti_swap16(v) (v)
+#define ssti_swap32(v) (v)
+#define ssti_swap64(v) (v)
+#endif
+
+#if SSTI_HAS_READ || SSTI_HAS_OS
+static uint32_t ssti_get32(const void *p) {
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return ssti_swap32(v);
+}
+#endif
+
+#if SSTI_HAS_READ
+static uint16_t ssti_get16(const void *p) {
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return ssti_swap16(v);
+}
+#endif
+
+static uint64_t ssti_get64(const void *p) {
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return ssti_swap64(v);
+}
+
+static void ssti_put16(void *p, uint16_t v) {
+    v = ssti_swap16(v);
+    memcpy(p, &v, sizeof v);
+}
+
+static void ssti_put32(void *p, uint32_t v) {
+    v = ssti_swap32(v);
+    memcpy(p, &v, sizeof v);
+}
+
+static void ssti_put64(void *p, uint64_t v) {
+    v = ssti_swap64(v);
+    memcpy(p, &v, sizeof v);
+}
+
+/* Two's complement without relying on the conversion being defined. */
+static int64_t ssti_signed(uint64_t v) {
+    int64_t s;
+    memcpy(&s, &v, sizeof s);
+    return s;
+}
+
+static int64_t ssti_get_time(const void *p) { return ssti_signed(ssti_get64(p)); }
+
+#if SSTI_BIG_ENDIAN
+static void ssti_swap_elements(uint8_t *p, size_t bytes, uint32_t element) {
+    size_t i;
+    for (i = 0; i + element <= bytes; i += element) {
+        uint32_t j;
+        for (j = 0; j < element / 2; j++) {
+            uint8_t b = p[i + j];
+            p[i + j] = p[i + element - 1 - j];
+            p[i + element - 1 - j] = b;
+        }
+    }
+}
+#else
+#define ssti_swap_elements(p, bytes, element) ((void)(p), (void)(bytes), (void)(element))
+#endif
+
+static uint64_t ssti_round_up(uint64_t v, uint64_t power_of_two) {
+    return (v + power_of_two - 1) & ~(power_of_two - 1);
+}
+
+/* Valid UTF-8 without NUL: no overlong forms, no surrogates, at most U+10FFFF (RFC 3629). */
+static bool ssti_utf8(const uint8_t *s, size_t size) {
+    size_t i = 0;
+    while (i < size) {
+        uint8_t c = s[i];
+        size_t more = c < 0x80 ? 0u : c < 0xE0 ? 1u : c < 0xF0 ? 2u : 3u;
+        uint8_t low = c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+        uint8_t high = c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+        if (c == 0 || (c >= 0x80 && c < 0xC2) || c > 0xF4 || more > size - i - 1) return false;
+        if (more > 0 && (s[i + 1] < low || s[i + 1] > high)) return false;
+        if (more > 1 && (s[i + 2] & 0xC0) != 0x80) return false;
+        if (more > 2 && (s[i + 3] & 0xC0) != 0x80) return false;
+        i += more + 1;
+    }
+    return true;
+}
+
+#if SSTI_HAS_READ
+/* A reading position in bytes that nobody vouches for. */
+typedef struct ssti_cursor {
+    const uint8_t *at;
+    uint64_t left;
+} ssti_cursor;
+
+/* The next `size` bytes, or NULL when there are not so many. */
+static const uint8_t *ssti_take(ssti_cursor *c, uint64_t size) {
+    const uint8_t *p = c->at;
+    if (size > c->left) return NULL;
+    c->at += (size_t)size;
+    c->left -= size;
+    return p;
+}
+#endif
+
+/* ---- numbers from a seed: splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
+ * generators, 2014) ---- */
+
+static uint64_t ssti_random(uint64_t *state) {
+    uint64_t z = (*state += 0x9E3779B97F4A7C15u);
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+    return z ^ (z >> 31);
+}
+
+/* ---- memory ---- */
+
+#if SSTI_HAS_MALLOC
+static void *ssti_malloc_resize(void *user, void *old, size_t old_size, size_t new_size) {
+    (void)user;
+    (void)old_size;
+    if (new_size == 0) {
+        free(old);
+        return NULL;
+    }
+    return realloc(old, new_size);
+}
+#endif
+
+static void *ssti_alloc(const sst_allocator *a, size_t size) {
+    return a->resize(a->user, NULL, 0, size);
+}
+
+static void *ssti_alloc_zero(const sst_allocator *a, size_t size) {
+    void *p = ssti_alloc(a, size);
+    if (p != NULL) memset(p, 0, size);
+    return p;
+}
+
+static void ssti_free(const sst_allocator *a, void *p, size_t size) {
+    if (p != NULL) (void)a->resize(a->user, p, size, 0);
+}
+
+/* Makes room for `count` items in an array that doubles. *items and *capacity are unchanged when
+ * there is no memory. */
+static int ssti_grow(const sst_allocator *a, void **items, uint32_t *capacity, uint32_t count,
+                     size_t item) {
+    uint32_t room = *capacity;
+    void *p;
+    if (count <= room) return SST_OK;
+    if (count > UINT32_MAX / 2) return SST_ERR_LIMIT;
+    room = room < 4 ? 4 : room * 2;
+    if (room < count) room = count;
+    if (room > SIZE_MAX / 2 / item) return SST_ERR_MEMORY;
+    p = a->resize(a->user, *items, *capacity * item, room * item);
+    if (p == NULL) return SST_ERR_MEMORY;
+    *items = p;
+    *capacity = room;
+    return SST_OK;
+}
+
+#define SSTI_ARENA_ROUND(size) (((size) + 15u) & ~(size_t)15u)
+
+static void *ssti_arena_resize(void *user, void *old, size_t old_size, size_t new_size) {
+    sst_arena *arena = (sst_arena *)user;
+    uint8_t *base = (uint8_t *)arena->memory;
+    size_t lead = (size_t)(0u - (uintptr_t)base) & 15u;     /* to a multiple of 16 */
+    size_t top = arena->used < lead ? lead : arena->used;
+    size_t at = old == NULL ? top : (size_t)((uint8_t *)old - base);
+    size_t end = at + SSTI_ARENA_ROUND(old_size);
+    bool newest = old == NULL || (end < arena->size ? end : arena->size) == top;
+    if (!newest) {
+        if (new_size <= old_size) return new_size == 0 ? NULL : old;
+        at = top;
+    }
+    if (base == NULL || at > arena->size || new_size > arena->size - at) return NULL;
+    top = at + SSTI_ARENA_ROUND(new_size);
+    arena->used = top > arena->size ? arena->size : top;
+    if (arena->used > arena->peak) arena->peak = arena->used;
+    if (!newest) memcpy(base + at, old, old_size);
+    return new_size == 0 ? NULL : base + at;
+}
+
+SST_API sst_allocator sst_arena_allocator(sst_arena *arena) {
+    sst_allocator a;
+    a.user = arena;
+    a.resize = ssti_arena_resize;
+    return a;
+}
+
+/* ---- errors ---- */
+
+static int ssti_fail_at(sst_error *e, int result, const char *what, uint64_t offset,
+                        uint64_t row) {
+    e->result = result;
+    e->os_error = 0;
+    e->offset = offset;
+    e->row = row;
+    e->what = what;
+    return result;
+}
+
+static int ssti_fail(sst_error *e, int result, const char *what) {
+    return ssti_fail_at(e, result, what, 0, 0);
+}
+
+static void ssti_error_copy(sst_error *out, const sst_error *e) {
+    *out = *e;
+    if (out->what == NULL) out->what = "";
+}
+
+typedef struct ssti_result_words {
+    const char *name, *text;
+} ssti_result_words;
+
+/* Both texts of a result; there is one entry per code, in their order. */
+static ssti_result_words ssti_words(int result) {
+    static const ssti_result_words words[] = {
+        {SSTI_TEXT("SST_OK"), SSTI_TEXT("no error")},
+        {SSTI_TEXT("SST_ERR_ARG"), SSTI_TEXT("an argument is not allowed")},
+        {SSTI_TEXT("SST_ERR_MEMORY"), SSTI_TEXT("out of memory")},
+        {SSTI_TEXT("SST_ERR_IO"), SSTI_TEXT("reading or writing failed")},
+        {SSTI_TEXT("SST_ERR_FULL"), SSTI_TEXT("no room on the disk")},
+        {SSTI_TEXT("SST_ERR_EXISTS"), SSTI_TEXT("it exists already")},
+        {SSTI_TEXT("SST_ERR_NOT_FOUND"), SSTI_TEXT("there is none")},
+        {SSTI_TEXT("SST_ERR_ORDER"), SSTI_TEXT("time is not increasing")},
+        {SSTI_TEXT("SST_ERR_TYPE"), SSTI_TEXT("another element type")},
+        {SSTI_TEXT("SST_ERR_SHAPE"), SSTI_TEXT("another shape")},
+        {SSTI_TEXT("SST_ERR_FINISHED"), SSTI_TEXT("the stream is finished")},
+        {SSTI_TEXT("SST_ERR_READ_ONLY"), SSTI_TEXT("the store is open for reading only")},
+        {SSTI_TEXT("SST_ERR_LOCKED"), SSTI_TEXT("another process has it locked")},
+        {SSTI_TEXT("SST_ERR_FORMAT"), SSTI_TEXT("this is not a store")},
+        {SSTI_TEXT("SST_ERR_CORRUPT"), SSTI_TEXT("stored bytes are damaged")},
+        {SSTI_TEXT("SST_ERR_LIMIT"), SSTI_TEXT("a limit is exceeded")},
+        {SSTI_TEXT("SST_ERR_UNSUPPORTED"), SSTI_TEXT("not supported here")},
+        {SSTI_TEXT("SST_ERR_TIMEOUT"), SSTI_TEXT("not within the time given")},
+        {SSTI_TEXT("SST_ERR_STATE"), SSTI_TEXT("not possible in this state")},
+        {SSTI_TEXT("SST_ERR_BUSY"), SSTI_TEXT("the tail is full until it is polled")},
+        {SSTI_TEXT("SST_ERR_UNKNOWN"), SSTI_TEXT("an unknown result")}
+    };
+    unsigned count = (unsigned)(sizeof words / sizeof words[0]);
+    unsigned i = result <= 0 && result > -(int)count ? (unsigned)-result : count - 1;
+    return words[i];
+}
+
+SST_API const char *sst_result_name(int result) { return ssti_words(result).name; }
+
+SST_API const char *sst_result_text(int result) { return ssti_words(result).text; }
+
+/* ============================================================================================
+ * >>os-posix  Linux, the BSDs, macOS: sst_io_default() and a few sstp_ functions.
+ * ============================================================================================ */
+
+#if SSTI_HAS_OS
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <time.h>
+#include <unistd.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#else
+#include <sys/file.h>
+#endif
+
+/* Under strict -std=c99 a system header that came first has hidden pread and its kin for good. */
+#if defined(__GLIBC__) && !defined(__USE_XOPEN2K8)
+#error "streamstore.h: include it before system headers, or compile with -std=gnu99"
+#endif
+
+#if SSTI_HAS_THREADS
+static void sstp_yield(void) { (void)sched_yield(); }
+#endif
+
+/* An open file. The number is all there is; it is kept in the pointer itself, plus one. */
+static void *ssti_fd_pack(int fd) { return (void *)((intptr_t)fd + 1); }
+static int ssti_fd(void *file) { return (int)((intptr_t)file - 1); }
+
+static int ssti_errno_result(void) {
+    switch (errno) {
+    case ENOSPC:
+    case EDQUOT:
+    case EFBIG: return SST_ERR_FULL;
+    case EEXIST: return SST_ERR_EXISTS;
+    case ENOENT: return SST_ERR_NOT_FOUND;
+    case ENOMEM: return SST_ERR_MEMORY;
+    default: return SST_ERR_IO;
+    }
+}
+
+/* Offsets that off_t cannot say (32-bit off_t when system headers came first). */
+static bool ssti_offset_fits(uint64_t offset) {
+    off_t o = (off_t)offset;
+    return o >= 0 && (uint64_t)o == offset;
+}
+
+static int ssti_posix_open(void *user, const char *path, uint32_t mode, void **file) {
+    int flags = (mode & SST_IO_WRITE) != 0 ? O_RDWR : O_RDONLY;
+    int fd;
+    (void)user;
+    *file = NULL;
+    if ((mode & SST_IO_CREATE) != 0) flags |= O_CREAT;
+    if ((mode & SST_IO_EXCLUSIVE) != 0) flags |= O_EXCL;
+    do {
+        fd = open(path, flags | O_CLOEXEC, 0666);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0) return ssti_errno_result();
+    *file = ssti_fd_pack(fd);
+    return SST_OK;
+}
+
+static int ssti_posix_close(void *user, void *file) {
+    (void)user;
+    /* After EINTR the descriptor is gone on Linux and unspecified elsewhere: never again. */
+    if (close(ssti_fd(file)) != 0 && errno != EINTR) return ssti_errno_result();
+    return SST_OK;
+}
+
+static int ssti_posix_write_at(void *user, void *file, uint64_t offset, const void *bytes,
+                               size_t size, size_t *done) {
+    ssize_t n;
+    (void)user;
+    *done = 0;
+    if (!ssti_offset_fits(offset)) return SST_ERR_FULL;
+    do {
+        n = pwrite(ssti_fd(file), bytes, size > 0x40000000u ? 0x40000000u : size, (off_t)offset);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) return ssti_errno_result();
+    *done = (size_t)n;
+    return SST_OK;
+}
+
+static int ssti_posix_read_at(void *user, void *file, uint64_t offset, void *bytes, size_t size,
+                              size_t *done) {
+    ssize_t n;
+    (void)user;
+    *done = 0;
+    if (!ssti_offset_fits(offset)) return SST_OK;
+    do {
+        n = pread(ssti_fd(file), bytes, size > 0x40000000u ? 0x40000000u : size, (off_t)offset);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) return ssti_errno_result();
+    *done = (size_t)n;
+    return SST_OK;
+}
+
+static int ssti_posix_size(void *user, void *file, uint64_t *size) {
+    struct stat st;
+    (void)user;
+    *size = 0;
+    if (fstat(ssti_fd(file), &st) != 0) return ssti_errno_result();
+    *size = (uint64_t)st.st_size;
+    return SST_OK;
+}
+
+static int ssti_posix_resize(void *user, void *file, uint64_t size) {
+    int r;
+    (void)user;
+    if (!ssti_offset_fits(size)) return SST_ERR_FULL;
+    do {
+        r = ftruncate(ssti_fd(file), (off_t)size);
+    } while (r != 0 && errno == EINTR);
+    return r == 0 ? SST_OK : ssti_errno_result();
+}
+
+static int ssti_posix_sync(void *user, void *file) {
+    int r;
+    (void)user;
+    do {
+#if defined(__linux__)
+        r = fdatasync(ssti_fd(file));
+#elif defined(F_FULLFSYNC)
+        r = fcntl(ssti_fd(file), F_FULLFSYNC);
+        if (r != 0 && errno != EINTR) r = fsync(ssti_fd(file));
+#else
+        r = fsync(ssti_fd(file));
+#endif
+    } while (r != 0 && errno == EINTR);
+    return r == 0 ? SST_OK : ssti_errno_result();
+}
+
+static int ssti_posix_reserve(void *user, void *file, uint64_t size) {
+    (void)user;
+    if (!ssti_offset_fits(size)) return SST_ERR_FULL;
+    if (size == 0) return SST_OK;
+#if defined(__linux__) && defined(SYS_fallocate)
+    {
+        long r;
+        do {    /* 1: FALLOC_FL_KEEP_SIZE; 32-bit kernels take 64-bit numbers as two words */
+#if UINTPTR_MAX > 0xFFFFFFFFu
+            r = syscall(SYS_fallocate, ssti_fd(file), 1, (off_t)0, (off_t)size);
+#else
+            r = syscall(SYS_fallocate, ssti_fd(file), 1, 0L, 0L, (unsigned long)size,
+                        (unsigned long)(size >> 32));
+#endif
+        } while (r != 0 && errno == EINTR);
+        if (r == 0) return SST_OK;
+        return errno == EOPNOTSUPP || errno == ENOSYS ? SST_ERR_UNSUPPORTED : ssti_errno_result();
+    }
+#else
+    return SST_ERR_UNSUPPORTED;
+#endif
+}
+
+static int ssti_posix_map(void *user, void *file, uint64_t offset, size_t size, uint32_t mode,
+                          void **base) {
+    int protection = (mode & SST_IO_WRITE) != 0 ? PROT_READ | PROT_WRITE : PROT_READ;
+    void *p;
+    (void)user;
+    *base = NULL;
+    if (!ssti_offset_fits(offset) || size == 0) return SST_ERR_ARG;
+    p = mmap(NULL, size, protection, MAP_SHARED, ssti_fd(file), (off_t)offset);
+    if (p == MAP_FAILED) return ssti_errno_result();
+    *base = p;
+    return SST_OK;
+}
+
+static int ssti_posix_unmap(void *user, void *file, void *base, size_t size) {
+    (void)user;
+    (void)file;
+    return munmap(base, size) == 0 ? SST_OK : ssti_errno_result();
+}
+
+/* Open-file-description locks on Linux: unlike POSIX record locks they do not vanish when
+ * another descriptor of the same file is closed, and they hold between threads (fcntl(2)). */
+static int ssti_posix_lock(void *user, void *file, int how) {
+    (void)user;
+#if defined(__linux__)
+    struct flock l;
+    int r;
+    memset(&l, 0, sizeof l);
+    l.l_type = F_WRLCK;
+    l.l_whence = SEEK_SET;
+    do {    /* 36 and 37: F_OFD_GETLK and F_OFD_SETLK */
+        r = fcntl(ssti_fd(file), how == SST_IO_LOCK_QUERY ? 36 : 37, &l);
+    } while (r != 0 && errno == EINTR);
+    if (r != 0) return errno == EAGAIN || errno == EACCES ? SST_ERR_LOCKED : ssti_errno_result();
+    return how == SST_IO_LOCK_QUERY && l.l_type != F_UNLCK ? SST_ERR_LOCKED : SST_OK;
+#else
+    int r;
+    do {
+        r = flock(ssti_fd(file), LOCK_EX | LOCK_NB);
+    } while (r != 0 && errno == EINTR);
+    if (r != 0) return errno == EWOULDBLOCK ? SST_ERR_LOCKED : ssti_errno_result();
+    if (how == SST_IO_LOCK_QUERY) (void)flock(ssti_fd(file), LOCK_UN);
+    return SST_OK;
+#endif
+}
+
+static int ssti_posix_remove(void *user, const char *path) {
+    (void)user;
+    return unlink(path) == 0 ? SST_OK : ssti_errno_result();
+}
+
+static int ssti_posix_rename(void *user, const char *from, const char *to) {
+    (void)user;
+    return rename(from, to) == 0 ? SST_OK : ssti_errno_result();
+}
+
+/* Opens the directory that holds path: up to its last slash, or the current one. */
+static int ssti_posix_sync_dir(void *user, const char *path) {
+    char directory[4096];
+    const char *slash = strrchr(path, '/');
+    size_t size = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    int fd, r;
+    (void)user;
+    if (size >= sizeof directory - 1) return SST_ERR_LIMIT;
+    if (size != 0) memcpy(directory, path, size);
+    else directory[size++] = '.';
+    directory[size] = 0;
+    do {
+        fd = open(directory, O_RDONLY | O_CLOEXEC);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0) return ssti_errno_result();
+    do {
+        r = fsync(fd);
+    } while (r != 0 && errno == EINTR);
+    r = r == 0 || errno == EINVAL ? SST_OK : ssti_errno_result();   /* EINVAL: not offered */
+    (void)close(fd);
+    return r;
+}
+
+static int64_t ssti_posix_now_ns(void *user, int clock) {
+    struct timespec ts;
+    (void)user;
+    if (clock_gettime(clock == SST_CLOCK_MONOTONIC ? CLOCK_MONOTONIC : CLOCK_REALTIME, &ts) != 0) {
+        return 0;
+    }
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static int ssti_posix_entropy(void *user, void *bytes, size_t size) {
+    uint8_t *to = (uint8_t *)bytes;
+    int fd;
+    (void)user;
+    do {
+        fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    } while (fd < 0 && errno == EINTR);
+    if (fd < 0) return ssti_errno_result();
+    while (size != 0) {
+        ssize_t n = read(fd, to, size);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) break;
+        to += n;
+        size -= (size_t)n;
+    }
+    (void)close(fd);
+    return size == 0 ? SST_OK : SST_ERR_IO;
+}
+
+SST_API const sst_io *sst_io_default(void) {
+    static const sst_io io = {
+        NULL,               ssti_posix_open,    ssti_posix_close,  ssti_posix_write_at,
+        ssti_posix_read_at, ssti_posix_size,    ssti_posix_resize, ssti_posix_sync,
+        ssti_posix_reserve, ssti_posix_map,     ssti_posix_unmap,  ssti_posix_lock,
+        ssti_posix_remove,  ssti_posix_rename,  ssti_posix_sync_dir,
+        ssti_posix_now_ns,  ssti_posix_entropy
+    };
+    return &io;
+}
+
+#endif /* SSTI_HAS_OS */
+
+/* ============================================================================================
+ * >>os-none  No operating system.
+ * ============================================================================================ */
+
+#if !SSTI_HAS_OS
+
+SST_API const sst_io *sst_io_default(void) { return NULL; }
+
+#endif
+
+/* A lock is a word: held for the time of sealing a block or making a stream. */
+#if SSTI_HAS_THREADS
+static void ssti_lock(uint32_t *lock) {
+    unsigned tries = 0;
+    while (ssti_atomic_swap(lock, 1u) != 0) {
+        while (ssti_atomic_load(lock) != 0) {
+            if (++tries > 64) sstp_yield();
+        }
+    }
+}
+
+static void ssti_unlock(uint32_t *lock) { ssti_atomic_store(lock, 0u); }
+#else
+#define ssti_lock(lock) ((void)(lock))
+#define ssti_unlock(lock) ((void)(lock))
+#endif
+
+/* ============================================================================================
+ * >>hash  CRC-32C.
+ * ============================================================================================
+ *
+ * Castagnoli, Braeuer, Herrmann: Optimization of cyclic redundancy-check codes with 24 and 32
+ * parity bits, 1993. Tables: slicing by 8 (Kounavis, Berry: A systematic approach to building
+ * high performance software-based CRC generators, 2005). With the processor's instruction three
+ * chunks are taken side by side, since its latency is three times its throughput, and joined
+ * by multiplying with x^(8n) in GF(2)[x] (Gopal et al.: Fast CRC computation for iSCSI polynomial
+ * using CRC32 instruction, Intel 2011). */
+
+#define SSTI_CRC_POLY 0x82F63B78u       /* reflected */
+#define SSTI_CRC_CHUNK 2048u            /* bytes of one of three chunks */
+#define SSTI_CRC_SHIFT_1 0x0D65762Au    /* x^(8 * 2048) mod the polynomial, reflected */
+#define SSTI_CRC_SHIFT_2 0x35D73A62u    /* x^(8 * 4096) */
+
+#if SSTI_HAS_OS && defined(__GNUC__) && !defined(__TINYC__) && defined(__x86_64__)
+#define SSTI_CRC_X86 1
+#else
+#define SSTI_CRC_X86 0
+#endif
+#if SSTI_HAS_OS && defined(__GNUC__) && !defined(__TINYC__) && defined(__aarch64__) && \
+    (defined(__linux__) || defined(__APPLE__)) && !SSTI_BIG_ENDIAN
+#define SSTI_CRC_ARM 1
+#else
+#define SSTI_CRC_ARM 0
+#endif
+#define SSTI_CRC_SLICES (SSTI_HAS_OS ? 8 : 1)   /* firmware: 1 KiB of tables instead of 8 */
+
+/* table[k][b]: the checksum of byte b followed by k zero bytes. First, since C++ does not allow
+ * an array to be declared before it is defined here. */
+static const uint32_t ssti_crc_table[SSTI_CRC_SLICES][256] = {
+    {
+        0x00000000, 0xF26B8303, 0xE13B70F7, 0x1350F3F4, 0xC79A971F, 0x35F1141C, 0x26A1E7E8,
+        0xD4CA64EB, 0x8AD958CF, 0x78B2DBCC, 0x6BE22838, 0x9989AB3B, 0x4D43CFD0, 0xBF284CD3,
+        0xAC78BF27, 0x5E133C24, 0x105EC76F, 0xE235446C, 0xF165B798, 0x030E349B, 0xD7C45070,
+        0x25AFD373, 0x36FF2087, 0xC494A384, 0x9A879FA0, 0x68EC1CA3, 0x7BBCEF57, 0x89D76C54,
+        0x5D1D08BF, 0xAF768BBC, 0xBC267848, 0x4E4DFB4B, 0x20BD8EDE, 0xD2D60DDD, 0xC186FE29,
+        0x33ED7D2A, 0xE72719C1, 0x154C9AC2, 0x061C6936, 0xF477EA35, 0xAA64D611, 0x580F5512,
+        0x4B5FA6E6, 0xB93425E5, 0x6DFE410E, 0x9F95C20D, 0x8CC531F9, 0x7EAEB2FA, 0x30E349B1,
+        0xC288CAB2, 0xD1D83946, 0x23B3BA45, 0xF779DEAE, 0x05125DAD, 0x1642AE59, 0xE4292D5A,
+        0xBA3A117E, 0x4851927D, 0x5B016189, 0xA96AE28A, 0x7DA08661, 0x8FCB0562, 0x9C9BF696,
+        0x6EF07595, 0x417B1DBC, 0xB3109EBF, 0xA0406D4B, 0x522BEE48, 0x86E18AA3, 0x748A09A0,
+        0x67DAFA54, 0x95B17957, 0xCBA24573, 0x39C9C670, 0x2A993584, 0xD8F2B687, 0x0C38D26C,
+        0xFE53516F, 0xED03A29B, 0x1F682198, 0x5125DAD3, 0xA34E59D0, 0xB01EAA24, 0x42752927,
+        0x96BF4DCC, 0x64D4CECF, 0x77843D3B, 0x85EFBE38, 0xDBFC821C, 0x2997011F, 0x3AC7F2EB,
+        0xC8AC71E8, 0x1C661503, 0xEE0D9600, 0xFD5D65F4, 0x0F36E6F7, 0x61C69362, 0x93AD1061,
+        0x80FDE395, 0x72966096, 0xA65C047D, 0x5437877E, 0x4767748A, 0xB50CF789, 0xEB1FCBAD,
+        0x197448AE, 0x0A24BB5A, 0xF84F3859, 0x2C855CB2, 0xDEEEDFB1, 0xCDBE2C45, 0x3FD5AF46,
+        0x7198540D, 0x83F3D70E, 0x90A324FA, 0x62C8A7F9, 0xB602C312, 0x44694011, 0x5739B3E5,
+        0xA55230E6, 0xFB410CC2, 0x092A8FC1, 0x1A7A7C35, 0xE811FF36, 0x3CDB9BDD, 0xCEB018DE,
+        0xDDE0EB2A, 0x2F8B6829, 0x82F63B78, 0x709DB87B, 0x63CD4B8F, 0x91A6C88C, 0x456CAC67,
+        0xB7072F64, 0xA457DC90, 0x563C5F93, 0x082F63B7, 0xFA44E0B4, 0xE9141340, 0x1B7F9043,
+        0xCFB5F4A8, 0x3DDE77AB, 0x2E8E845F, 0xDCE5075C, 0x92A8FC17, 0x60C37F14, 0x73938CE0,
+        0x81F80FE3, 0x55326B08, 0xA759E80B, 0xB4091BFF, 0x466298FC, 0x1871A4D8, 0xEA1A27DB,
+        0xF94AD42F, 0x0B21572C, 0xDFEB33C7, 0x2D80B0C4, 0x3ED04330, 0xCCBBC033, 0xA24BB5A6,
+        0x502036A5, 0x4370C551, 0xB11B4652, 0x65D122B9, 0x97BAA1BA, 0x84EA524E, 0x7681D14D,
+        0x2892ED69, 0xDAF96E6A, 0xC9A99D9E, 0x3BC21E9D, 0xEF087A76, 0x1D63F975, 0x0E330A81,
+        0xFC588982, 0xB21572C9, 0x407EF1CA, 0x532E023E, 0xA145813D, 0x758FE5D6, 0x87E466D5,
+        0x94B49521, 0x66DF1622, 0x38CC2A06, 0xCAA7A905, 0xD9F75AF1, 0x2B9CD9F2, 0xFF56BD19,
+        0x0D3D3E1A, 0x1E6DCDEE, 0xEC064EED, 0xC38D26C4, 0x31E6A5C7, 0x22B65633, 0xD0DDD530,
+        0x0417B1DB, 0xF67C32D8, 0xE52CC12C, 0x1747422F, 0x49547E0B, 0xBB3FFD08, 0xA86F0EFC,
+        0x5A048DFF, 0x8ECEE914, 0x7CA56A17, 0x6FF599E3, 0x9D9E1AE0, 0xD3D3E1AB, 0x21B862A8,
+        0x32E8915C, 0xC083125F, 0x144976B4, 0xE622F5B7, 0xF5720643, 0x07198540, 0x590AB964,
+        0xAB613A67, 0xB831C993, 0x4A5A4A90, 0x9E902E7B, 0x6CFBAD78, 0x7FAB5E8C, 0x8DC0DD8F,
+        0xE330A81A, 0x115B2B19, 0x020BD8ED, 0xF0605BEE, 0x24AA3F05, 0xD6C1BC06, 0xC5914FF2,
+        0x37FACCF1, 0x69E9F0D5, 0x9B8273D6, 0x88D28022, 0x7AB90321, 0xAE7367CA, 0x5C18E4C9,
+        0x4F48173D, 0xBD23943E, 0xF36E6F75, 0x0105EC76, 0x12551F82, 0xE03E9C81, 0x34F4F86A,
+        0xC69F7B69, 0xD5CF889D, 0x27A40B9E, 0x79B737BA, 0x8BDCB4B9, 0x988C474D, 0x6AE7C44E,
+        0xBE2DA0A5, 0x4C4623A6, 0x5F16D052, 0xAD7D5351
+    }
+#if SSTI_HAS_OS
+    ,
+    {
+        0x00000000, 0x13A29877, 0x274530EE, 0x34E7A899, 0x4E8A61DC, 0x5D28F9AB, 0x69CF5132,
+        0x7A6DC945, 0x9D14C3B8, 0x8EB65BCF, 0xBA51F356, 0xA9F36B21, 0xD39EA264, 0xC03C3A13,
+        0xF4DB928A, 0xE7790AFD, 0x3FC5F181, 0x2C6769F6, 0x1880C16F, 0x0B225918, 0x714F905D,
+        0x62ED082A, 0x560AA0B3, 0x45A838C4, 0xA2D13239, 0xB173AA4E, 0x859402D7, 0x96369AA0,
+        0xEC5B53E5, 0xFFF9CB92, 0xCB1E630B, 0xD8BCFB7C, 0x7F8BE302, 0x6C297B75, 0x58CED3EC,
+        0x4B6C4B9B, 0x310182DE, 0x22A31AA9, 0x1644B230, 0x05E62A47, 0xE29F20BA, 0xF13DB8CD,
+        0xC5DA1054, 0xD6788823, 0xAC154166, 0xBFB7D911, 0x8B507188, 0x98F2E9FF, 0x404E1283,
+        0x53EC8AF4, 0x670B226D, 0x74A9BA1A, 0x0EC4735F, 0x1D66EB28, 0x298143B1, 0x3A23DBC6,
+        0xDD5AD13B, 0xCEF8494C, 0xFA1FE1D5, 0xE9BD79A2, 0x93D0B0E7, 0x80722890, 0xB4958009,
+        0xA737187E, 0xFF17C604, 0xECB55E73, 0xD852F6EA, 0xCBF06E9D, 0xB19DA7D8, 0xA23F3FAF,
+        0x96D89736, 0x857A0F41, 0x620305BC, 0x71A19DCB, 0x45463552, 0x56E4AD25, 0x2C896460,
+        0x3F2BFC17, 0x0BCC548E, 0x186ECCF9, 0xC0D23785, 0xD370AFF2, 0xE797076B, 0xF4359F1C,
+        0x8E585659, 0x9DFACE2E, 0xA91D66B7, 0xBABFFEC0, 0x5DC6F43D, 0x4E646C4A, 0x7A83C4D3,
+        0x69215CA4, 0x134C95E1, 0x00EE0D96, 0x3409A50F, 0x27AB3D78, 0x809C2506, 0x933EBD71,
+        0xA7D915E8, 0xB47B8D9F, 0xCE1644DA, 0xDDB4DCAD, 0xE9537434, 0xFAF1EC43, 0x1D88E6BE,
+        0x0E2A7EC9, 0x3ACDD650, 0x296F4E27, 0x53028762, 0x40A01F15, 0x7447B78C, 0x67E52FFB,
+        0xBF59D487, 0xACFB4CF0, 0x981CE469, 0x8BBE7C1E, 0xF1D3B55B, 0xE2712D2C, 0xD69685B5,
+        0xC5341DC2, 0x224D173F, 0x31EF8F48, 0x050827D1, 0x16AABFA6, 0x6CC776E3, 0x7F65EE94,
+        0x4B82460D, 0x5820DE7A, 0xFBC3FAF9, 0xE861628E, 0xDC86CA17, 0xCF245260, 0xB5499B25,
+        0xA6EB0352, 0x920CABCB, 0x81AE33BC, 0x66D73941, 0x7575A136, 0x419209AF, 0x523091D8,
+        0x285D589D, 0x3BFFC0EA, 0x0F186873, 0x1CBAF004, 0xC4060B78, 0xD7A4930F, 0xE3433B96,
+        0xF0E1A3E1, 0x8A8C6AA4, 0x992EF2D3, 0xADC95A4A, 0xBE6BC23D, 0x5912C8C0, 0x4AB050B7,
+        0x7E57F82E, 0x6DF56059, 0x1798A91C, 0x043A316B, 0x30DD99F2, 0x237F0185, 0x844819FB,
+        0x97EA818C, 0xA30D2915, 0xB0AFB162, 0xCAC27827, 0xD960E050, 0xED8748C9, 0xFE25D0BE,
+        0x195CDA43, 0x0AFE4234, 0x3E19EAAD, 0x2DBB72DA, 0x57D6BB9F, 0x447423E8, 0x70938B71,
+        0x63311306, 0xBB8DE87A, 0xA82F700D, 0x9CC8D894, 0x8F6A40E3, 0xF50789A6, 0xE6A511D1,
+        0xD242B948, 0xC1E0213F, 0x26992BC2, 0x353BB3B5, 0x01DC1B2C, 0x127E835B, 0x68134A1E,
+        0x7BB1D269, 0x4F567AF0, 0x5CF4E287, 0x04D43CFD, 0x1776A48A, 0x23910C13, 0x30339464,
+        0x4A5E5D21, 0x59FCC556, 0x6D1B6DCF, 0x7EB9F5B8, 0x99C0FF45, 0x8A626732, 0xBE85CFAB,
+        0xAD2757DC, 0xD74A9E99, 0xC4E806EE, 0xF00FAE77, 0xE3AD3600, 0x3B11CD7C, 0x28B3550B,
+        0x1C54FD92, 0x0FF665E5, 0x759BACA0, 0x663934D7, 0x52DE9C4E, 0x417C0439, 0xA6050EC4,
+        0xB5A796B3, 0x81403E2A, 0x92E2A65D, 0xE88F6F18, 0xFB2DF76F, 0xCFCA5FF6, 0xDC68C781,
+        0x7B5FDFFF, 0x68FD4788, 0x5C1AEF11, 0x4FB87766, 0x35D5BE23, 0x26772654, 0x12908ECD,
+        0x013216BA, 0xE64B1C47, 0xF5E98430, 0xC10E2CA9, 0xD2ACB4DE, 0xA8C17D9B, 0xBB63E5EC,
+        0x8F844D75, 0x9C26D502, 0x449A2E7E, 0x5738B609, 0x63DF1E90, 0x707D86E7, 0x0A104FA2,
+        0x19B2D7D5, 0x2D557F4C, 0x3EF7E73B, 0xD98EEDC6, 0xCA2C75B1, 0xFECBDD28, 0xED69455F,
+        0x97048C1A, 0x84A6146D, 0xB041BCF4, 0xA3E32483
+    },
+    {
+        0x00000000, 0xA541927E, 0x4F6F520D, 0xEA2EC073, 0x9EDEA41A, 0x3B9F3664, 0xD1B1F617,
+        0x74F06469, 0x38513EC5, 0x9D10ACBB, 0x773E6CC8, 0xD27FFEB6, 0xA68F9ADF, 0x03CE08A1,
+        0xE9E0C8D2, 0x4CA15AAC, 0x70A27D8A, 0xD5E3EFF4, 0x3FCD2F87, 0x9A8CBDF9, 0xEE7CD990,
+        0x4B3D4BEE, 0xA1138B9D, 0x045219E3, 0x48F3434F, 0xEDB2D131, 0x079C1142, 0xA2DD833C,
+        0xD62DE755, 0x736C752B, 0x9942B558, 0x3C032726, 0xE144FB14, 0x4405696A, 0xAE2BA919,
+        0x0B6A3B67, 0x7F9A5F0E, 0xDADBCD70, 0x30F50D03, 0x95B49F7D, 0xD915C5D1, 0x7C5457AF,
+        0x967A97DC, 0x333B05A2, 0x47CB61CB, 0xE28AF3B5, 0x08A433C6, 0xADE5A1B8, 0x91E6869E,
+        0x34A714E0, 0xDE89D493, 0x7BC846ED, 0x0F382284, 0xAA79B0FA, 0x40577089, 0xE516E2F7,
+        0xA9B7B85B, 0x0CF62A25, 0xE6D8EA56, 0x43997828, 0x37691C41, 0x92288E3F, 0x78064E4C,
+        0xDD47DC32, 0xC76580D9, 0x622412A7, 0x880AD2D4, 0x2D4B40AA, 0x59BB24C3, 0xFCFAB6BD,
+        0x16D476CE, 0xB395E4B0, 0xFF34BE1C, 0x5A752C62, 0xB05BEC11, 0x151A7E6F, 0x61EA1A06,
+        0xC4AB8878, 0x2E85480B, 0x8BC4DA75, 0xB7C7FD53, 0x12866F2D, 0xF8A8AF5E, 0x5DE93D20,
+        0x29195949, 0x8C58CB37, 0x66760B44, 0xC337993A, 0x8F96C396, 0x2AD751E8, 0xC0F9919B,
+        0x65B803E5, 0x1148678C, 0xB409F5F2, 0x5E273581, 0xFB66A7FF, 0x26217BCD, 0x8360E9B3,
+        0x694E29C0, 0xCC0FBBBE, 0xB8FFDFD7, 0x1DBE4DA9, 0xF7908DDA, 0x52D11FA4, 0x1E704508,
+        0xBB31D776, 0x511F1705, 0xF45E857B, 0x80AEE112, 0x25EF736C, 0xCFC1B31F, 0x6A802161,
+        0x56830647, 0xF3C29439, 0x19EC544A, 0xBCADC634, 0xC85DA25D, 0x6D1C3023, 0x8732F050,
+        0x2273622E, 0x6ED23882, 0xCB93AAFC, 0x21BD6A8F, 0x84FCF8F1, 0xF00C9C98, 0x554D0EE6,
+        0xBF63CE95, 0x1A225CEB, 0x8B277743, 0x2E66E53D, 0xC448254E, 0x6109B730, 0x15F9D359,
+        0xB0B84127, 0x5A968154, 0xFFD7132A, 0xB3764986, 0x1637DBF8, 0xFC191B8B, 0x595889F5,
+        0x2DA8ED9C, 0x88E97FE2, 0x62C7BF91, 0xC7862DEF, 0xFB850AC9, 0x5EC498B7, 0xB4EA58C4,
+        0x11ABCABA, 0x655BAED3, 0xC01A3CAD, 0x2A34FCDE, 0x8F756EA0, 0xC3D4340C, 0x6695A672,
+        0x8CBB6601, 0x29FAF47F, 0x5D0A9016, 0xF84B0268, 0x1265C21B, 0xB7245065, 0x6A638C57,
+        0xCF221E29, 0x250CDE5A, 0x804D4C24, 0xF4BD284D, 0x51FCBA33, 0xBBD27A40, 0x1E93E83E,
+        0x5232B292, 0xF77320EC, 0x1D5DE09F, 0xB81C72E1, 0xCCEC1688, 0x69AD84F6, 0x83834485,
+        0x26C2D6FB, 0x1AC1F1DD, 0xBF8063A3, 0x55AEA3D0, 0xF0EF31AE, 0x841F55C7, 0x215EC7B9,
+        0xCB7007CA, 0x6E3195B4, 0x2290CF18, 0x87D15D66, 0x6DFF9D15, 0xC8BE0F6B, 0xBC4E6B02,
+        0x190FF97C, 0xF321390F, 0x5660AB71, 0x4C42F79A, 0xE90365E4, 0x032DA597, 0xA66C37E9,
+        0xD29C5380, 0x77DDC1FE, 0x9DF3018D, 0x38B293F3, 0x7413C95F, 0xD1525B21, 0x3B7C9B52,
+        0x9E3D092C, 0xEACD6D45, 0x4F8CFF3B, 0xA5A23F48, 0x00E3AD36, 0x3CE08A10, 0x99A1186E,
+        0x738FD81D, 0xD6CE4A63, 0xA23E2E0A, 0x077FBC74, 0xED517C07, 0x4810EE79, 0x04B1B4D5,
+        0xA1F026AB, 0x4BDEE6D8, 0xEE9F74A6, 0x9A6F10CF, 0x3F2E82B1, 0xD50042C2, 0x7041D0BC,
+        0xAD060C8E, 0x08479EF0, 0xE2695E83, 0x4728CCFD, 0x33D8A894, 0x96993AEA, 0x7CB7FA99,
+        0xD9F668E7, 0x9557324B, 0x3016A035, 0xDA386046, 0x7F79F238, 0x0B899651, 0xAEC8042F,
+        0x44E6C45C, 0xE1A75622, 0xDDA47104, 0x78E5E37A, 0x92CB2309, 0x378AB177, 0x437AD51E,
+        0xE63B4760, 0x0C158713, 0xA954156D, 0xE5F54FC1, 0x40B4DDBF, 0xAA9A1DCC, 0x0FDB8FB2,
+        0x7B2BEBDB, 0xDE6A79A5, 0x3444B9D6, 0x91052BA8
+    },
+    {
+        0x00000000, 0xDD45AAB8, 0xBF672381, 0x62228939, 0x7B2231F3, 0xA6679B4B, 0xC4451272,
+        0x1900B8CA, 0xF64463E6, 0x2B01C95E, 0x49234067, 0x9466EADF, 0x8D665215, 0x5023F8AD,
+        0x32017194, 0xEF44DB2C, 0xE964B13D, 0x34211B85, 0x560392BC, 0x8B463804, 0x924680CE,
+        0x4F032A76, 0x2D21A34F, 0xF06409F7, 0x1F20D2DB, 0xC2657863, 0xA047F15A, 0x7D025BE2,
+        0x6402E328, 0xB9474990, 0xDB65C0A9, 0x06206A11, 0xD725148B, 0x0A60BE33, 0x6842370A,
+        0xB5079DB2, 0xAC072578, 0x71428FC0, 0x136006F9, 0xCE25AC41, 0x2161776D, 0xFC24DDD5,
+        0x9E0654EC, 0x4343FE54, 0x5A43469E, 0x8706EC26, 0xE524651F, 0x3861CFA7, 0x3E41A5B6,
+        0xE3040F0E, 0x81268637, 0x5C632C8F, 0x45639445, 0x98263EFD, 0xFA04B7C4, 0x27411D7C,
+        0xC805C650, 0x15406CE8, 0x7762E5D1, 0xAA274F69, 0xB327F7A3, 0x6E625D1B, 0x0C40D422,
+        0xD1057E9A, 0xABA65FE7, 0x76E3F55F, 0x14C17C66, 0xC984D6DE, 0xD0846E14, 0x0DC1C4AC,
+        0x6FE34D95, 0xB2A6E72D, 0x5DE23C01, 0x80A796B9, 0xE2851F80, 0x3FC0B538, 0x26C00DF2,
+        0xFB85A74A, 0x99A72E73, 0x44E284CB, 0x42C2EEDA, 0x9F874462, 0xFDA5CD5B, 0x20E067E3,
+        0x39E0DF29, 0xE4A57591, 0x8687FCA8, 0x5BC25610, 0xB4868D3C, 0x69C32784, 0x0BE1AEBD,
+        0xD6A40405, 0xCFA4BCCF, 0x12E11677, 0x70C39F4E, 0xAD8635F6, 0x7C834B6C, 0xA1C6E1D4,
+        0xC3E468ED, 0x1EA1C255, 0x07A17A9F, 0xDAE4D027, 0xB8C6591E, 0x6583F3A6, 0x8AC7288A,
+        0x57828232, 0x35A00B0B, 0xE8E5A1B3, 0xF1E51979, 0x2CA0B3C1, 0x4E823AF8, 0x93C79040,
+        0x95E7FA51, 0x48A250E9, 0x2A80D9D0, 0xF7C57368, 0xEEC5CBA2, 0x3380611A, 0x51A2E823,
+        0x8CE7429B, 0x63A399B7, 0xBEE6330F, 0xDCC4BA36, 0x0181108E, 0x1881A844, 0xC5C402FC,
+        0xA7E68BC5, 0x7AA3217D, 0x52A0C93F, 0x8FE56387, 0xEDC7EABE, 0x30824006, 0x2982F8CC,
+        0xF4C75274, 0x96E5DB4D, 0x4BA071F5, 0xA4E4AAD9, 0x79A10061, 0x1B838958, 0xC6C623E0,
+        0xDFC69B2A, 0x02833192, 0x60A1B8AB, 0xBDE41213, 0xBBC47802, 0x6681D2BA, 0x04A35B83,
+        0xD9E6F13B, 0xC0E649F1, 0x1DA3E349, 0x7F816A70, 0xA2C4C0C8, 0x4D801BE4, 0x90C5B15C,
+        0xF2E73865, 0x2FA292DD, 0x36A22A17, 0xEBE780AF, 0x89C50996, 0x5480A32E, 0x8585DDB4,
+        0x58C0770C, 0x3AE2FE35, 0xE7A7548D, 0xFEA7EC47, 0x23E246FF, 0x41C0CFC6, 0x9C85657E,
+        0x73C1BE52, 0xAE8414EA, 0xCCA69DD3, 0x11E3376B, 0x08E38FA1, 0xD5A62519, 0xB784AC20,
+        0x6AC10698, 0x6CE16C89, 0xB1A4C631, 0xD3864F08, 0x0EC3E5B0, 0x17C35D7A, 0xCA86F7C2,
+        0xA8A47EFB, 0x75E1D443, 0x9AA50F6F, 0x47E0A5D7, 0x25C22CEE, 0xF8878656, 0xE1873E9C,
+        0x3CC29424, 0x5EE01D1D, 0x83A5B7A5, 0xF90696D8, 0x24433C60, 0x4661B559, 0x9B241FE1,
+        0x8224A72B, 0x5F610D93, 0x3D4384AA, 0xE0062E12, 0x0F42F53E, 0xD2075F86, 0xB025D6BF,
+        0x6D607C07, 0x7460C4CD, 0xA9256E75, 0xCB07E74C, 0x16424DF4, 0x106227E5, 0xCD278D5D,
+        0xAF050464, 0x7240AEDC, 0x6B401616, 0xB605BCAE, 0xD4273597, 0x09629F2F, 0xE6264403,
+        0x3B63EEBB, 0x59416782, 0x8404CD3A, 0x9D0475F0, 0x4041DF48, 0x22635671, 0xFF26FCC9,
+        0x2E238253, 0xF36628EB, 0x9144A1D2, 0x4C010B6A, 0x5501B3A0, 0x88441918, 0xEA669021,
+        0x37233A99, 0xD867E1B5, 0x05224B0D, 0x6700C234, 0xBA45688C, 0xA345D046, 0x7E007AFE,
+        0x1C22F3C7, 0xC167597F, 0xC747336E, 0x1A0299D6, 0x782010EF, 0xA565BA57, 0xBC65029D,
+        0x6120A825, 0x0302211C, 0xDE478BA4, 0x31035088, 0xEC46FA30, 0x8E647309, 0x5321D9B1,
+        0x4A21617B, 0x9764CBC3, 0xF54642FA, 0x2803E842
+    },
+    {
+        0x00000000, 0x38116FAC, 0x7022DF58, 0x4833B0F4, 0xE045BEB0, 0xD854D11C, 0x906761E8,
+        0xA8760E44, 0xC5670B91, 0xFD76643D, 0xB545D4C9, 0x8D54BB65, 0x2522B521, 0x1D33DA8D,
+        0x55006A79, 0x6D1105D5, 0x8F2261D3, 0xB7330E7F, 0xFF00BE8B, 0xC711D127, 0x6F67DF63,
+        0x5776B0CF, 0x1F45003B, 0x27546F97, 0x4A456A42, 0x725405EE, 0x3A67B51A, 0x0276DAB6,
+        0xAA00D4F2, 0x9211BB5E, 0xDA220BAA, 0xE2336406, 0x1BA8B557, 0x23B9DAFB, 0x6B8A6A0F,
+        0x539B05A3, 0xFBED0BE7, 0xC3FC644B, 0x8BCFD4BF, 0xB3DEBB13, 0xDECFBEC6, 0xE6DED16A,
+        0xAEED619E, 0x96FC0E32, 0x3E8A0076, 0x069B6FDA, 0x4EA8DF2E, 0x76B9B082, 0x948AD484,
+        0xAC9BBB28, 0xE4A80BDC, 0xDCB96470, 0x74CF6A34, 0x4CDE0598, 0x04EDB56C, 0x3CFCDAC0,
+        0x51EDDF15, 0x69FCB0B9, 0x21CF004D, 0x19DE6FE1, 0xB1A861A5, 0x89B90E09, 0xC18ABEFD,
+        0xF99BD151, 0x37516AAE, 0x0F400502, 0x4773B5F6, 0x7F62DA5A, 0xD714D41E, 0xEF05BBB2,
+        0xA7360B46, 0x9F2764EA, 0xF236613F, 0xCA270E93, 0x8214BE67, 0xBA05D1CB, 0x1273DF8F,
+        0x2A62B023, 0x625100D7, 0x5A406F7B, 0xB8730B7D, 0x806264D1, 0xC851D425, 0xF040BB89,
+        0x5836B5CD, 0x6027DA61, 0x28146A95, 0x10050539, 0x7D1400EC, 0x45056F40, 0x0D36DFB4,
+        0x3527B018, 0x9D51BE5C, 0xA540D1F0, 0xED736104, 0xD5620EA8, 0x2CF9DFF9, 0x14E8B055,
+        0x5CDB00A1, 0x64CA6F0D, 0xCCBC6149, 0xF4AD0EE5, 0xBC9EBE11, 0x848FD1BD, 0xE99ED468,
+        0xD18FBBC4, 0x99BC0B30, 0xA1AD649C, 0x09DB6AD8, 0x31CA0574, 0x79F9B580, 0x41E8DA2C,
+        0xA3DBBE2A, 0x9BCAD186, 0xD3F96172, 0xEBE80EDE, 0x439E009A, 0x7B8F6F36, 0x33BCDFC2,
+        0x0BADB06E, 0x66BCB5BB, 0x5EADDA17, 0x169E6AE3, 0x2E8F054F, 0x86F90B0B, 0xBEE864A7,
+        0xF6DBD453, 0xCECABBFF, 0x6EA2D55C, 0x56B3BAF0, 0x1E800A04, 0x269165A8, 0x8EE76BEC,
+        0xB6F60440, 0xFEC5B4B4, 0xC6D4DB18, 0xABC5DECD, 0x93D4B161, 0xDBE70195, 0xE3F66E39,
+        0x4B80607D, 0x73910FD1, 0x3BA2BF25, 0x03B3D089, 0xE180B48F, 0xD991DB23, 0x91A26BD7,
+        0xA9B3047B, 0x01C50A3F, 0x39D46593, 0x71E7D567, 0x49F6BACB, 0x24E7BF1E, 0x1CF6D0B2,
+        0x54C56046, 0x6CD40FEA, 0xC4A201AE, 0xFCB36E02, 0xB480DEF6, 0x8C91B15A, 0x750A600B,
+        0x4D1B0FA7, 0x0528BF53, 0x3D39D0FF, 0x954FDEBB, 0xAD5EB117, 0xE56D01E3, 0xDD7C6E4F,
+        0xB06D6B9A, 0x887C0436, 0xC04FB4C2, 0xF85EDB6E, 0x5028D52A, 0x6839BA86, 0x200A0A72,
+        0x181B65DE, 0xFA2801D8, 0xC2396E74, 0x8A0ADE80, 0xB21BB12C, 0x1A6DBF68, 0x227CD0C4,
+        0x6A4F6030, 0x525E0F9C, 0x3F4F0A49, 0x075E65E5, 0x4F6DD511, 0x777CBABD, 0xDF0AB4F9,
+        0xE71BDB55, 0xAF286BA1, 0x9739040D, 0x59F3BFF2, 0x61E2D05E, 0x29D160AA, 0x11C00F06,
+        0xB9B60142, 0x81A76EEE, 0xC994DE1A, 0xF185B1B6, 0x9C94B463, 0xA485DBCF, 0xECB66B3B,
+        0xD4A70497, 0x7CD10AD3, 0x44C0657F, 0x0CF3D58B, 0x34E2BA27, 0xD6D1DE21, 0xEEC0B18D,
+        0xA6F30179, 0x9EE26ED5, 0x36946091, 0x0E850F3D, 0x46B6BFC9, 0x7EA7D065, 0x13B6D5B0,
+        0x2BA7BA1C, 0x63940AE8, 0x5B856544, 0xF3F36B00, 0xCBE204AC, 0x83D1B458, 0xBBC0DBF4,
+        0x425B0AA5, 0x7A4A6509, 0x3279D5FD, 0x0A68BA51, 0xA21EB415, 0x9A0FDBB9, 0xD23C6B4D,
+        0xEA2D04E1, 0x873C0134, 0xBF2D6E98, 0xF71EDE6C, 0xCF0FB1C0, 0x6779BF84, 0x5F68D028,
+        0x175B60DC, 0x2F4A0F70, 0xCD796B76, 0xF56804DA, 0xBD5BB42E, 0x854ADB82, 0x2D3CD5C6,
+        0x152DBA6A, 0x5D1E0A9E, 0x650F6532, 0x081E60E7, 0x300F0F4B, 0x783CBFBF, 0x402DD013,
+        0xE85BDE57, 0xD04AB1FB, 0x9879010F, 0xA0686EA3
+    },
+    {
+        0x00000000, 0xEF306B19, 0xDB8CA0C3, 0x34BCCBDA, 0xB2F53777, 0x5DC55C6E, 0x697997B4,
+        0x8649FCAD, 0x6006181F, 0x8F367306, 0xBB8AB8DC, 0x54BAD3C5, 0xD2F32F68, 0x3DC34471,
+        0x097F8FAB, 0xE64FE4B2, 0xC00C303E, 0x2F3C5B27, 0x1B8090FD, 0xF4B0FBE4, 0x72F90749,
+        0x9DC96C50, 0xA975A78A, 0x4645CC93, 0xA00A2821, 0x4F3A4338, 0x7B8688E2, 0x94B6E3FB,
+        0x12FF1F56, 0xFDCF744F, 0xC973BF95, 0x2643D48C, 0x85F4168D, 0x6AC47D94, 0x5E78B64E,
+        0xB148DD57, 0x370121FA, 0xD8314AE3, 0xEC8D8139, 0x03BDEA20, 0xE5F20E92, 0x0AC2658B,
+        0x3E7EAE51, 0xD14EC548, 0x570739E5, 0xB83752FC, 0x8C8B9926, 0x63BBF23F, 0x45F826B3,
+        0xAAC84DAA, 0x9E748670, 0x7144ED69, 0xF70D11C4, 0x183D7ADD, 0x2C81B107, 0xC3B1DA1E,
+        0x25FE3EAC, 0xCACE55B5, 0xFE729E6F, 0x1142F576, 0x970B09DB, 0x783B62C2, 0x4C87A918,
+        0xA3B7C201, 0x0E045BEB, 0xE13430F2, 0xD588FB28, 0x3AB89031, 0xBCF16C9C, 0x53C10785,
+        0x677DCC5F, 0x884DA746, 0x6E0243F4, 0x813228ED, 0xB58EE337, 0x5ABE882E, 0xDCF77483,
+        0x33C71F9A, 0x077BD440, 0xE84BBF59, 0xCE086BD5, 0x213800CC, 0x1584CB16, 0xFAB4A00F,
+        0x7CFD5CA2, 0x93CD37BB, 0xA771FC61, 0x48419778, 0xAE0E73CA, 0x413E18D3, 0x7582D309,
+        0x9AB2B810, 0x1CFB44BD, 0xF3CB2FA4, 0xC777E47E, 0x28478F67, 0x8BF04D66, 0x64C0267F,
+        0x507CEDA5, 0xBF4C86BC, 0x39057A11, 0xD6351108, 0xE289DAD2, 0x0DB9B1CB, 0xEBF65579,
+        0x04C63E60, 0x307AF5BA, 0xDF4A9EA3, 0x5903620E, 0xB6330917, 0x828FC2CD, 0x6DBFA9D4,
+        0x4BFC7D58, 0xA4CC1641, 0x9070DD9B, 0x7F40B682, 0xF9094A2F, 0x16392136, 0x2285EAEC,
+        0xCDB581F5, 0x2BFA6547, 0xC4CA0E5E, 0xF076C584, 0x1F46AE9D, 0x990F5230, 0x763F3929,
+        0x4283F2F3, 0xADB399EA, 0x1C08B7D6, 0xF338DCCF, 0xC7841715, 0x28B47C0C, 0xAEFD80A1,
+        0x41CDEBB8, 0x75712062, 0x9A414B7B, 0x7C0EAFC9, 0x933EC4D0, 0xA7820F0A, 0x48B26413,
+        0xCEFB98BE, 0x21CBF3A7, 0x1577387D, 0xFA475364, 0xDC0487E8, 0x3334ECF1, 0x0788272B,
+        0xE8B84C32, 0x6EF1B09F, 0x81C1DB86, 0xB57D105C, 0x5A4D7B45, 0xBC029FF7, 0x5332F4EE,
+        0x678E3F34, 0x88BE542D, 0x0EF7A880, 0xE1C7C399, 0xD57B0843, 0x3A4B635A, 0x99FCA15B,
+        0x76CCCA42, 0x42700198, 0xAD406A81, 0x2B09962C, 0xC439FD35, 0xF08536EF, 0x1FB55DF6,
+        0xF9FAB944, 0x16CAD25D, 0x22761987, 0xCD46729E, 0x4B0F8E33, 0xA43FE52A, 0x90832EF0,
+        0x7FB345E9, 0x59F09165, 0xB6C0FA7C, 0x827C31A6, 0x6D4C5ABF, 0xEB05A612, 0x0435CD0B,
+        0x308906D1, 0xDFB96DC8, 0x39F6897A, 0xD6C6E263, 0xE27A29B9, 0x0D4A42A0, 0x8B03BE0D,
+        0x6433D514, 0x508F1ECE, 0xBFBF75D7, 0x120CEC3D, 0xFD3C8724, 0xC9804CFE, 0x26B027E7,
+        0xA0F9DB4A, 0x4FC9B053, 0x7B757B89, 0x94451090, 0x720AF422, 0x9D3A9F3B, 0xA98654E1,
+        0x46B63FF8, 0xC0FFC355, 0x2FCFA84C, 0x1B736396, 0xF443088F, 0xD200DC03, 0x3D30B71A,
+        0x098C7CC0, 0xE6BC17D9, 0x60F5EB74, 0x8FC5806D, 0xBB794BB7, 0x544920AE, 0xB206C41C,
+        0x5D36AF05, 0x698A64DF, 0x86BA0FC6, 0x00F3F36B, 0xEFC39872, 0xDB7F53A8, 0x344F38B1,
+        0x97F8FAB0, 0x78C891A9, 0x4C745A73, 0xA344316A, 0x250DCDC7, 0xCA3DA6DE, 0xFE816D04,
+        0x11B1061D, 0xF7FEE2AF, 0x18CE89B6, 0x2C72426C, 0xC3422975, 0x450BD5D8, 0xAA3BBEC1,
+        0x9E87751B, 0x71B71E02, 0x57F4CA8E, 0xB8C4A197, 0x8C786A4D, 0x63480154, 0xE501FDF9,
+        0x0A3196E0, 0x3E8D5D3A, 0xD1BD3623, 0x37F2D291, 0xD8C2B988, 0xEC7E7252, 0x034E194B,
+        0x8507E5E6, 0x6A378EFF, 0x5E8B4525, 0xB1BB2E3C
+    },
+    {
+        0x00000000, 0x68032CC8, 0xD0065990, 0xB8057558, 0xA5E0C5D1, 0xCDE3E919, 0x75E69C41,
+        0x1DE5B089, 0x4E2DFD53, 0x262ED19B, 0x9E2BA4C3, 0xF628880B, 0xEBCD3882, 0x83CE144A,
+        0x3BCB6112, 0x53C84DDA, 0x9C5BFAA6, 0xF458D66E, 0x4C5DA336, 0x245E8FFE, 0x39BB3F77,
+        0x51B813BF, 0xE9BD66E7, 0x81BE4A2F, 0xD27607F5, 0xBA752B3D, 0x02705E65, 0x6A7372AD,
+        0x7796C224, 0x1F95EEEC, 0xA7909BB4, 0xCF93B77C, 0x3D5B83BD, 0x5558AF75, 0xED5DDA2D,
+        0x855EF6E5, 0x98BB466C, 0xF0B86AA4, 0x48BD1FFC, 0x20BE3334, 0x73767EEE, 0x1B755226,
+        0xA370277E, 0xCB730BB6, 0xD696BB3F, 0xBE9597F7, 0x0690E2AF, 0x6E93CE67, 0xA100791B,
+        0xC90355D3, 0x7106208B, 0x19050C43, 0x04E0BCCA, 0x6CE39002, 0xD4E6E55A, 0xBCE5C992,
+        0xEF2D8448, 0x872EA880, 0x3F2BDDD8, 0x5728F110, 0x4ACD4199, 0x22CE6D51, 0x9ACB1809,
+        0xF2C834C1, 0x7AB7077A, 0x12B42BB2, 0xAAB15EEA, 0xC2B27222, 0xDF57C2AB, 0xB754EE63,
+        0x0F519B3B, 0x6752B7F3, 0x349AFA29, 0x5C99D6E1, 0xE49CA3B9, 0x8C9F8F71, 0x917A3FF8,
+        0xF9791330, 0x417C6668, 0x297F4AA0, 0xE6ECFDDC, 0x8EEFD114, 0x36EAA44C, 0x5EE98884,
+        0x430C380D, 0x2B0F14C5, 0x930A619D, 0xFB094D55, 0xA8C1008F, 0xC0C22C47, 0x78C7591F,
+        0x10C475D7, 0x0D21C55E, 0x6522E996, 0xDD279CCE, 0xB524B006, 0x47EC84C7, 0x2FEFA80F,
+        0x97EADD57, 0xFFE9F19F, 0xE20C4116, 0x8A0F6DDE, 0x320A1886, 0x5A09344E, 0x09C17994,
+        0x61C2555C, 0xD9C72004, 0xB1C40CCC, 0xAC21BC45, 0xC422908D, 0x7C27E5D5, 0x1424C91D,
+        0xDBB77E61, 0xB3B452A9, 0x0BB127F1, 0x63B20B39, 0x7E57BBB0, 0x16549778, 0xAE51E220,
+        0xC652CEE8, 0x959A8332, 0xFD99AFFA, 0x459CDAA2, 0x2D9FF66A, 0x307A46E3, 0x58796A2B,
+        0xE07C1F73, 0x887F33BB, 0xF56E0EF4, 0x9D6D223C, 0x25685764, 0x4D6B7BAC, 0x508ECB25,
+        0x388DE7ED, 0x808892B5, 0xE88BBE7D, 0xBB43F3A7, 0xD340DF6F, 0x6B45AA37, 0x034686FF,
+        0x1EA33676, 0x76A01ABE, 0xCEA56FE6, 0xA6A6432E, 0x6935F452, 0x0136D89A, 0xB933ADC2,
+        0xD130810A, 0xCCD53183, 0xA4D61D4B, 0x1CD36813, 0x74D044DB, 0x27180901, 0x4F1B25C9,
+        0xF71E5091, 0x9F1D7C59, 0x82F8CCD0, 0xEAFBE018, 0x52FE9540, 0x3AFDB988, 0xC8358D49,
+        0xA036A181, 0x1833D4D9, 0x7030F811, 0x6DD54898, 0x05D66450, 0xBDD31108, 0xD5D03DC0,
+        0x8618701A, 0xEE1B5CD2, 0x561E298A, 0x3E1D0542, 0x23F8B5CB, 0x4BFB9903, 0xF3FEEC5B,
+        0x9BFDC093, 0x546E77EF, 0x3C6D5B27, 0x84682E7F, 0xEC6B02B7, 0xF18EB23E, 0x998D9EF6,
+        0x2188EBAE, 0x498BC766, 0x1A438ABC, 0x7240A674, 0xCA45D32C, 0xA246FFE4, 0xBFA34F6D,
+        0xD7A063A5, 0x6FA516FD, 0x07A63A35, 0x8FD9098E, 0xE7DA2546, 0x5FDF501E, 0x37DC7CD6,
+        0x2A39CC5F, 0x423AE097, 0xFA3F95CF, 0x923CB907, 0xC1F4F4DD, 0xA9F7D815, 0x11F2AD4D,
+        0x79F18185, 0x6414310C, 0x0C171DC4, 0xB412689C, 0xDC114454, 0x1382F328, 0x7B81DFE0,
+        0xC384AAB8, 0xAB878670, 0xB66236F9, 0xDE611A31, 0x66646F69, 0x0E6743A1, 0x5DAF0E7B,
+        0x35AC22B3, 0x8DA957EB, 0xE5AA7B23, 0xF84FCBAA, 0x904CE762, 0x2849923A, 0x404ABEF2,
+        0xB2828A33, 0xDA81A6FB, 0x6284D3A3, 0x0A87FF6B, 0x17624FE2, 0x7F61632A, 0xC7641672,
+        0xAF673ABA, 0xFCAF7760, 0x94AC5BA8, 0x2CA92EF0, 0x44AA0238, 0x594FB2B1, 0x314C9E79,
+        0x8949EB21, 0xE14AC7E9, 0x2ED97095, 0x46DA5C5D, 0xFEDF2905, 0x96DC05CD, 0x8B39B544,
+        0xE33A998C, 0x5B3FECD4, 0x333CC01C, 0x60F48DC6, 0x08F7A10E, 0xB0F2D456, 0xD8F1F89E,
+        0xC5144817, 0xAD1764DF, 0x15121187, 0x7D113D4F
+    },
+    {
+        0x00000000, 0x493C7D27, 0x9278FA4E, 0xDB448769, 0x211D826D, 0x6821FF4A, 0xB3657823,
+        0xFA590504, 0x423B04DA, 0x0B0779FD, 0xD043FE94, 0x997F83B3, 0x632686B7, 0x2A1AFB90,
+        0xF15E7CF9, 0xB86201DE, 0x847609B4, 0xCD4A7493, 0x160EF3FA, 0x5F328EDD, 0xA56B8BD9,
+        0xEC57F6FE, 0x37137197, 0x7E2F0CB0, 0xC64D0D6E, 0x8F717049, 0x5435F720, 0x1D098A07,
+        0xE7508F03, 0xAE6CF224, 0x7528754D, 0x3C14086A, 0x0D006599, 0x443C18BE, 0x9F789FD7,
+        0xD644E2F0, 0x2C1DE7F4, 0x65219AD3, 0xBE651DBA, 0xF759609D, 0x4F3B6143, 0x06071C64,
+        0xDD439B0D, 0x947FE62A, 0x6E26E32E, 0x271A9E09, 0xFC5E1960, 0xB5626447, 0x89766C2D,
+        0xC04A110A, 0x1B0E9663, 0x5232EB44, 0xA86BEE40, 0xE1579367, 0x3A13140E, 0x732F6929,
+        0xCB4D68F7, 0x827115D0, 0x593592B9, 0x1009EF9E, 0xEA50EA9A, 0xA36C97BD, 0x782810D4,
+        0x31146DF3, 0x1A00CB32, 0x533CB615, 0x8878317C, 0xC1444C5B, 0x3B1D495F, 0x72213478,
+        0xA965B311, 0xE059CE36, 0x583BCFE8, 0x1107B2CF, 0xCA4335A6, 0x837F4881, 0x79264D85,
+        0x301A30A2, 0xEB5EB7CB, 0xA262CAEC, 0x9E76C286, 0xD74ABFA1, 0x0C0E38C8, 0x453245EF,
+        0xBF6B40EB, 0xF6573DCC, 0x2D13BAA5, 0x642FC782, 0xDC4DC65C, 0x9571BB7B, 0x4E353C12,
+        0x07094135, 0xFD504431, 0xB46C3916, 0x6F28BE7F, 0x2614C358, 0x1700AEAB, 0x5E3CD38C,
+        0x857854E5, 0xCC4429C2, 0x361D2CC6, 0x7F2151E1, 0xA465D688, 0xED59ABAF, 0x553BAA71,
+        0x1C07D756, 0xC743503F, 0x8E7F2D18, 0x7426281C, 0x3D1A553B, 0xE65ED252, 0xAF62AF75,
+        0x9376A71F, 0xDA4ADA38, 0x010E5D51, 0x48322076, 0xB26B2572, 0xFB575855, 0x2013DF3C,
+        0x692FA21B, 0xD14DA3C5, 0x9871DEE2, 0x4335598B, 0x0A0924AC, 0xF05021A8, 0xB96C5C8F,
+        0x6228DBE6, 0x2B14A6C1, 0x34019664, 0x7D3DEB43, 0xA6796C2A, 0xEF45110D, 0x151C1409,
+        0x5C20692E, 0x8764EE47, 0xCE589360, 0x763A92BE, 0x3F06EF99, 0xE44268F0, 0xAD7E15D7,
+        0x572710D3, 0x1E1B6DF4, 0xC55FEA9D, 0x8C6397BA, 0xB0779FD0, 0xF94BE2F7, 0x220F659E,
+        0x6B3318B9, 0x916A1DBD, 0xD856609A, 0x0312E7F3, 0x4A2E9AD4, 0xF24C9B0A, 0xBB70E62D,
+        0x60346144, 0x29081C63, 0xD3511967, 0x9A6D6440, 0x4129E329, 0x08159E0E, 0x3901F3FD,
+        0x703D8EDA, 0xAB7909B3, 0xE2457494, 0x181C7190, 0x51200CB7, 0x8A648BDE, 0xC358F6F9,
+        0x7B3AF727, 0x32068A00, 0xE9420D69, 0xA07E704E, 0x5A27754A, 0x131B086D, 0xC85F8F04,
+        0x8163F223, 0xBD77FA49, 0xF44B876E, 0x2F0F0007, 0x66337D20, 0x9C6A7824, 0xD5560503,
+        0x0E12826A, 0x472EFF4D, 0xFF4CFE93, 0xB67083B4, 0x6D3404DD, 0x240879FA, 0xDE517CFE,
+        0x976D01D9, 0x4C2986B0, 0x0515FB97, 0x2E015D56, 0x673D2071, 0xBC79A718, 0xF545DA3F,
+        0x0F1CDF3B, 0x4620A21C, 0x9D642575, 0xD4585852, 0x6C3A598C, 0x250624AB, 0xFE42A3C2,
+        0xB77EDEE5, 0x4D27DBE1, 0x041BA6C6, 0xDF5F21AF, 0x96635C88, 0xAA7754E2, 0xE34B29C5,
+        0x380FAEAC, 0x7133D38B, 0x8B6AD68F, 0xC256ABA8, 0x19122CC1, 0x502E51E6, 0xE84C5038,
+        0xA1702D1F, 0x7A34AA76, 0x3308D751, 0xC951D255, 0x806DAF72, 0x5B29281B, 0x1215553C,
+        0x230138CF, 0x6A3D45E8, 0xB179C281, 0xF845BFA6, 0x021CBAA2, 0x4B20C785, 0x906440EC,
+        0xD9583DCB, 0x613A3C15, 0x28064132, 0xF342C65B, 0xBA7EBB7C, 0x4027BE78, 0x091BC35F,
+        0xD25F4436, 0x9B633911, 0xA777317B, 0xEE4B4C5C, 0x350FCB35, 0x7C33B612, 0x866AB316,
+        0xCF56CE31, 0x14124958, 0x5D2E347F, 0xE54C35A1, 0xAC704886, 0x7734CFEF, 0x3E08B2C8,
+        0xC451B7CC, 0x8D6DCAEB, 0x56294D82, 0x1F1530A5
+    }
+#endif
+};
+
+static uint32_t ssti_crc_bytes(uint32_t crc, const uint8_t *p, size_t size) {
+    for (; size != 0; size--) crc = (crc >> 8) ^ ssti_crc_table[0][(crc ^ *p++) & 255u];
+    return crc;
+}
+
+static uint32_t ssti_crc_soft(uint32_t crc, const uint8_t *p, size_t size) {
+#if SSTI_HAS_OS
+    for (; size >= 8; size -= 8) {
+        uint32_t a = ssti_get32(p) ^ crc;
+        uint32_t b = ssti_get32(p + 4);
+        crc = ssti_crc_table[7][a & 255u] ^ ssti_crc_table[6][(a >> 8) & 255u] ^
+              ssti_crc_table[5][(a >> 16) & 255u] ^ ssti_crc_table[4][a >> 24] ^
+              ssti_crc_table[3][b & 255u] ^ ssti_crc_table[2][(b >> 8) & 255u] ^
+              ssti_crc_table[1][(b >> 16) & 255u] ^ ssti_crc_table[0][b >> 24];
+        p += 8;
+    }
+#endif
+    return ssti_crc_bytes(crc, p, size);
+}
+
+#if SSTI_CRC_X86 || SSTI_CRC_ARM
+
+#if SSTI_CRC_X86
+#define SSTI_CRC_TARGET __attribute__((target("sse4.2")))
+#define ssti_crc_word(crc, word) \
+    ((uint32_t)__builtin_ia32_crc32di((unsigned long long)(crc), (unsigned long long)(word)))
+
+static bool ssti_crc_hard_there(void) { return __builtin_cpu_supports("sse4.2") != 0; }
+#else
+#define SSTI_CRC_TARGET
+static uint32_t ssti_crc_word(uint32_t crc, uint64_t word) {
+    __asm__(".arch_extension crc\n\tcrc32cx %w0, %w0, %x1" : "+r"(crc) : "r"(word));
+    return crc;
+}
+
+#if defined(__APPLE__)
+static bool ssti_crc_hard_there(void) { return true; }
+#else
+#include <sys/auxv.h>
+/* 16: AT_HWCAP; bit 7: HWCAP_CRC32. */
+static bool ssti_crc_hard_there(void) { return (getauxval(16) & (1ul << 7)) != 0; }
+#endif
+#endif
+
+/* a * b mod the polynomial; bit 31 is x^0. */
+static uint32_t ssti_crc_multiply(uint32_t a, uint32_t b) {
+    uint32_t product = 0;
+    int i;
+    for (i = 0; i < 32; i++) {
+        product ^= b & (0u - (a >> 31));
+        a <<= 1;
+        b = (b >> 1) ^ (SSTI_CRC_POLY & (0u - (b & 1u)));
+    }
+    return product;
+}
+
+SSTI_CRC_TARGET
+static uint32_t ssti_crc_hard(uint32_t crc, const uint8_t *p, size_t size) {
+    for (; size >= 3 * SSTI_CRC_CHUNK; size -= 3 * SSTI_CRC_CHUNK) {
+        uint32_t a = crc, b = 0, c = 0;
+        size_t i;
+        for (i = 0; i < SSTI_CRC_CHUNK; i += 8) {
+            a = ssti_crc_word(a, ssti_get64(p + i));
+            b = ssti_crc_word(b, ssti_get64(p + SSTI_CRC_CHUNK + i));
+            c = ssti_crc_word(c, ssti_get64(p + 2 * SSTI_CRC_CHUNK + i));
+        }
+        crc = ssti_crc_multiply(a, SSTI_CRC_SHIFT_2) ^ ssti_crc_multiply(b, SSTI_CRC_SHIFT_1) ^ c;
+        p += 3 * SSTI_CRC_CHUNK;
+    }
+    for (; size >= 8; size -= 8) {
+        crc = ssti_crc_word(crc, ssti_get64(p));
+        p += 8;
+    }
+    return ssti_crc_bytes(crc, p, size);
+}
+
+#endif
+
+SST_API uint32_t sst_crc32c(const void *data, size_t size, uint32_t crc) {
+    const uint8_t *p = (const uint8_t *)data;
+#if SSTI_CRC_X86 || SSTI_CRC_ARM
+    if (ssti_crc_hard_there()) return ~ssti_crc_hard(~crc, p, size);
+#endif
+    return ~ssti_crc_soft(~crc, p, size);
+}
+
+/* ============================================================================================
+ * >>record  Reading and writing records: the only code that knows the bytes.
+ * ============================================================================================ */
+
+#define SSTI_RECORD_BYTES 64u           /* a record header, a file header, the alignment of both */
+#define SSTI_ENTRY_BYTES 32u            /* of a block's directory */
+#define SSTI_PAGE_BYTES 4096u
+#define SSTI_ALIGN_FROM 65536u          /* blocks from this size have page-aligned columns */
+#define SSTI_SESSION_STEP 0x1000000u    /* 2^24 */
+#ifndef SSTI_PIECE_BYTES
+#define SSTI_PIECE_BYTES 1048576u       /* format; only tests make it smaller */
+#endif
+
+enum {
+    SSTI_STREAM = 1, SSTI_BLOCK, SSTI_META, SSTI_INDEX, SSTI_SYNC, SSTI_END, SSTI_SKIP,
+    SSTI_FINISH, SSTI_TABLE,
+    SSTI_MUST_UNDERSTAND = 128,
+    SSTI_META_REMOVED = 1, SSTI_END_UNSYNCED = 1,
+    SSTI_KIND_TIME = 1, SSTI_KIND_TIMELINE = 2, SSTI_KIND_VALUES = 7, SSTI_KIND_PIECES = 9,
+    SSTI_VERSION_MAJOR = 1, SSTI_VERSION_MINOR = 0
+};
+
+static const uint8_t ssti_file_magic[8] = {0x89, 'S', 'S', 'T', '\r', '\n', 0x1A, '\n'};
+static const uint8_t ssti_record_magic[4] = {'S', 'R', 'E', 'C'};
+
+/* A record header, decoded. */
+typedef struct ssti_header {
+    uint8_t type, flags;
+    uint32_t salt, sequence, stream, rows;
+    uint64_t payload;               /* bytes */
+    uint64_t first_row;             /* SYNC: synced length; END: offset of the INDEX */
+    int64_t first_time, last_time;
+    uint32_t crc;                   /* of the payload */
+} ssti_header;
+
+/* A directory entry, decoded. offset is in bytes from the start of the record. */
+typedef struct ssti_entry {
+    uint8_t kind, codec;
+    uint16_t part;
+    uint32_t crc;
+    uint64_t offset, stored, decoded;
+} ssti_entry;
+
+/* Part of a memory store's image: whole records, which never move. `data` is aligned to 64. */
+typedef struct ssti_extent {
+    uint8_t *data;
+    void *memory;                   /* what the allocator gave */
+    size_t memory_bytes;
+    size_t used, capacity;
+    uint64_t base;                  /* file offset of data[0] */
+} ssti_extent;
+
+/* A hash table from names to numbers above 0: open addressing, linear probing, never more than
+ * half full. The names themselves are elsewhere; the caller compares. */
+typedef struct ssti_map_slot {
+    uint32_t hash, value;           /* value 0: free */
+} ssti_map_slot;
+
+typedef struct ssti_map {
+    ssti_map_slot *slots;
+    uint32_t capacity, used;
+} ssti_map;
+
+/* One key of the metadata of a store or stream. */
+typedef struct ssti_meta {
+    char *key;                      /* followed by 0 */
+    uint8_t *value;                 /* followed by 0 */
+    size_t key_bytes, size;
+} ssti_meta;
+
+/* Removed entries have no key, until ssti_metas_compact closes the gaps. */
+typedef struct ssti_metas {
+    ssti_meta *items;
+    uint32_t count, capacity;
+    uint32_t live;
+    ssti_map map;                   /* from keys to places in items, plus one */
+} ssti_metas;
+
+typedef struct ssti_series ssti_series;
+
+#define SSTI_CHUNKS 29              /* of doubling size, from SSTI_CHUNK_FIRST: over 2^32 items */
+#define SSTI_CHUNK_FIRST 8u
+
+struct sst_store {
+    sst_allocator allocator;
+    sst_io io;
+    uint32_t flags, block_bytes;
+    uint32_t lock;                  /* extents, sequence, streams, metadata, handles */
+    uint32_t error_lock;
+    sst_error error;
+    sst_error detail;               /* of what fails under the lock */
+    bool writable;
+    bool direct;                    /* views may point into the bytes */
+    bool finished;                  /* opened by its END */
+    uint8_t header[SSTI_RECORD_BYTES];
+    uint32_t salt;
+    uint64_t random;                /* state */
+    /* opened for reading */
+    const uint8_t *image;
+    uint64_t image_bytes;           /* what counts: up to the cut */
+    uint64_t torn_bytes;
+    uint64_t synced;                /* S of >>format */
+    uint32_t index_lies;            /* an entry of the INDEX is not what the record says */
+    /* being written */
+    ssti_extent *extents;
+    uint32_t extent_count, extent_capacity;
+    ssti_extent *retired;           /* replaced by one contiguous extent; views point there */
+    uint32_t retired_count, retired_capacity;
+    uint64_t end;                   /* file offset of the next record */
+    uint32_t sequence;              /* of the next record */
+    uint64_t index_offset;          /* of the newest INDEX, or 0 */
+    uint32_t unindexed;             /* blocks since */
+    bool ended;                     /* nothing new since END */
+    /* streams in the order of their numbers */
+    ssti_series **series[SSTI_CHUNKS];
+    uint32_t series_count;
+    ssti_map names;                 /* from names to stream numbers */
+    ssti_metas metas;
+    sst_stream *handles;
+    ssti_extent *spare;             /* memory of halves that were outgrown */
+    uint32_t spare_count, spare_capacity;
+};
+
+/* Item i of an array in chunks that never move: its chunk and its place there. */
+static uint32_t ssti_chunk(uint32_t i, uint32_t *place) {
+    uint64_t n = (uint64_t)i + SSTI_CHUNK_FIRST;
+    uint32_t chunk = 0;
+#if defined(__GNUC__)
+    chunk = 60u - (uint32_t)__builtin_clzll(n);     /* 2^3 is the first chunk */
+#else
+    while ((n >> chunk) >= 2 * SSTI_CHUNK_FIRST) chunk++;
+#endif
+    *place = (uint32_t)(n - ((uint64_t)SSTI_CHUNK_FIRST << chunk));
+    return chunk;
+}
+
+#define SSTI_CHUNK_ITEMS(chunk) ((size_t)SSTI_CHUNK_FIRST << (chunk))
+
+/* ---- names ---- */
+
+static uint32_t ssti_map_hash(const void *name, size_t size) {
+    return sst_crc32c(name, size, 0) * 0x9E3779B1u;
+}
+
+/* Goes through the values whose names may be equal: *at is 0 first. 0: no more. */
+static uint32_t ssti_map_next(const ssti_map *map, uint32_t hash, uint32_t *at) {
+    uint32_t mask = map->capacity - 1;
+    if (map->capacity == 0) return 0;
+    for (;;) {
+        const ssti_map_slot *slot = &map->slots[(hash + *at) & mask];
+        if (slot->value == 0) return 0;
+        (*at)++;
+        if (slot->hash == hash) return slot->value;
+    }
+}
+
+static void ssti_map_set(ssti_map *map, uint32_t hash, uint32_t value) {
+    uint32_t at = hash;
+    while (map->slots[at & (map->capacity - 1)].value != 0) at++;
+    at &= map->capacity - 1;
+    map->slots[at].hash = hash;
+    map->slots[at].value = value;
+    map->used++;
+}
+
+static void ssti_map_free(const sst_allocator *a, ssti_map *map) {
+    ssti_free(a, map->slots, map->capacity * sizeof(ssti_map_slot));
+    memset(map, 0, sizeof *map);
+}
+
+/* Makes room for one more name, so that ssti_map_set cannot fail. */
+static int ssti_map_room(const sst_allocator *a, ssti_map *map) {
+    ssti_map larger;
+    uint32_t i;
+    if ((map->used + 1) * 2 <= map->capacity) return SST_OK;
+    if (map->capacity > 0x10000000u) return SST_ERR_LIMIT;
+    larger.used = 0;
+    larger.capacity = map->capacity == 0 ? 8 : map->capacity * 2;
+    larger.slots = (ssti_map_slot *)ssti_alloc_zero(a, larger.capacity * sizeof(ssti_map_slot));
+    if (larger.slots == NULL) return SST_ERR_MEMORY;
+    for (i = 0; i < map->capacity; i++) {
+        const ssti_map_slot *slot = &map->slots[i];
+        if (slot->value != 0) ssti_map_set(&larger, slot->hash, slot->value);
+    }
+    ssti_map_free(a, map);
+    *map = larger;
+    return SST_OK;
+}
+
+/* ---- headers and entries ---- */
+
+static uint32_t ssti_header_crc(const uint8_t *record, uint64_t offset) {
+    uint8_t place[8];
+    ssti_put64(place, offset);
+    return sst_crc32c(place, 8, sst_crc32c(record, 60, 0));
+}
+
+static void ssti_header_encode(const ssti_header *h, uint64_t offset, uint8_t *to) {
+    memset(to, 0, SSTI_RECORD_BYTES);
+    memcpy(to, ssti_record_magic, 4);
+    to[4] = h->type;
+    to[5] = h->flags;
+    ssti_put32(to + 8, h->salt);
+    ssti_put32(to + 12, h->sequence);
+    ssti_put32(to + 16, h->stream);
+    ssti_put32(to + 20, h->rows);
+    ssti_put64(to + 24, h->payload);
+    ssti_put64(to + 32, h->first_row);
+    ssti_put64(to + 40, (uint64_t)h->first_time);
+    ssti_put64(to + 48, (uint64_t)h->last_time);
+    ssti_put32(to + 56, h->crc);
+    ssti_put32(to + 60, ssti_header_crc(to, offset));
+}
+
+static void ssti_file_header_seal(uint8_t *header) {
+    ssti_put32(header + 60, sst_crc32c(header, 60, 0));
+}
+
+static void ssti_entry_encode(const ssti_entry *e, uint8_t *to) {
+    memset(to, 0, SSTI_ENTRY_BYTES);
+    to[0] = e->kind;
+    to[1] = e->codec;
+    ssti_put16(to + 2, e->part);
+    ssti_put32(to + 8, (uint32_t)(e->offset / 64 - 1));
+    ssti_put32(to + 12, e->crc);
+    ssti_put64(to + 16, e->stored);
+    ssti_put64(to + 24, e->decoded);
+}
+
+#if SSTI_HAS_READ
+
+static void ssti_entry_decode(const uint8_t *from, ssti_entry *e) {
+    e->kind = from[0];
+    e->codec = from[1];
+    e->part = ssti_get16(from + 2);
+    e->offset = ((uint64_t)ssti_get32(from + 8) + 1) * 64;
+    e->crc = ssti_get32(from + 12);
+    e->stored = ssti_get64(from + 16);
+    e->decoded = ssti_get64(from + 24);
+}
+
+/* Decodes a record header that was copied out of the file. False: magic or crc are wrong. */
+static bool ssti_header_decode(const uint8_t *from, uint64_t offset, ssti_header *h) {
+    if (memcmp(from, ssti_record_magic, 4) != 0) return false;
+    if (ssti_get32(from + 60) != ssti_header_crc(from, offset)) return false;
+    h->type = from[4];
+    h->flags = from[5];
+    h->salt = ssti_get32(from + 8);
+    h->sequence = ssti_get32(from + 12);
+    h->stream = ssti_get32(from + 16);
+    h->rows = ssti_get32(from + 20);
+    h->payload = ssti_get64(from + 24);
+    h->first_row = ssti_get64(from + 32);
+    h->first_time = ssti_get_time(from + 40);
+    h->last_time = ssti_get_time(from + 48);
+    h->crc = ssti_get32(from + 56);
+    return true;
+}
+
+#endif
+
+/* ---- the bytes of a memory store ---- */
+
+static int ssti_extent_make(const sst_allocator *a, ssti_extent *e, size_t capacity) {
+    if (capacity > SIZE_MAX - 64) return SST_ERR_MEMORY;
+    memset(e, 0, sizeof *e);
+    e->memory_bytes = capacity + 64;
+    e->memory = ssti_alloc(a, e->memory_bytes);
+    if (e->memory == NULL) return SST_ERR_MEMORY;
+    e->data = (uint8_t *)e->memory + ((0u - (uintptr_t)e->memory) & 63u);
+    e->capacity = capacity;
+    return SST_OK;
+}
+
+/* Room for `size` more bytes in one piece: in the newest extent, or in a new one as large as all
+ * before it, or, where there is no memory for that, just large enough. */
+static int ssti_extent_room(sst_store *store, size_t size) {
+    const sst_allocator *a = &store->allocator;
+    uint32_t n = store->extent_count;
+    uint64_t want = store->end > store->block_bytes ? store->end : store->block_bytes;
+    ssti_extent e;
+    if (n != 0 && store->extents[n - 1].capacity - store->extents[n - 1].used >= size) {
+        return SST_OK;
+    }
+    SSTI_TRY(ssti_grow(a, (void **)&store->extents, &store->extent_capacity, n + 1, sizeof e));
+    if (want > SIZE_MAX / 4) want = SIZE_MAX / 4;
+    if (want < size || ssti_extent_make(a, &e, (size_t)want) != SST_OK) {
+        SSTI_TRY(ssti_extent_make(a, &e, size));
+    }
+    e.base = store->end;
+    store->extents[n] = e;
+    store->extent_count = n + 1;
+    return SST_OK;
+}
+
+/* ---- writing: begin gives the place, the caller fills it, commit publishes ---- */
+
+typedef struct ssti_draft {
+    ssti_header header;             /* to be filled before commit */
+    uint8_t *record;                /* where the record header goes; the payload follows */
+    uint64_t offset;                /* of the record in the file */
+    uint32_t skip;                  /* bytes of the SKIP before it */
+} ssti_draft;
+
+/* Under the lock. `column` is the place of a block's first column in the record, 0 otherwise.
+ * Until commit nothing has changed but the room for the record. */
+static int ssti_record_begin(sst_store *store, ssti_draft *d, uint8_t type, uint64_t payload,
+                             uint64_t column) {
+    uint64_t total;
+    ssti_extent *e;
+    memset(d, 0, sizeof *d);
+    if (column != 0 && payload >= SSTI_ALIGN_FROM) {
+        d->skip = (uint32_t)((0u - (store->end + column)) & (SSTI_PAGE_BYTES - 1));
+    }
+    if (payload > SIZE_MAX / 4) return SST_ERR_MEMORY;
+    total = d->skip + SSTI_RECORD_BYTES + ssti_round_up(payload, 64);
+    SSTI_TRY(ssti_extent_room(store, (size_t)total));
+    e = &store->extents[store->extent_count - 1];
+    d->offset = store->end + d->skip;
+    d->record = e->data + e->used + d->skip;
+    d->header.type = type;
+    d->header.payload = payload;
+    d->header.salt = store->salt;
+    d->header.sequence = store->sequence + (d->skip != 0);
+    return SST_OK;
+}
+
+static void ssti_record_commit(sst_store *store, ssti_draft *d) {
+    ssti_extent *e = &store->extents[store->extent_count - 1];
+    uint64_t padded = ssti_round_up(d->header.payload, 64);
+    uint64_t total = d->skip + SSTI_RECORD_BYTES + padded;
+    memset(d->record + SSTI_RECORD_BYTES + (size_t)d->header.payload, 0,
+           (size_t)(padded - d->header.payload));
+    if (d->skip != 0) {
+        ssti_header skip;
+        memset(&skip, 0, sizeof skip);
+        skip.type = SSTI_SKIP;
+        skip.salt = store->salt;
+        skip.sequence = store->sequence;
+        skip.payload = d->skip - SSTI_RECORD_BYTES;
+        memset(d->record - d->skip, 0, d->skip);
+        ssti_header_encode(&skip, store->end, d->record - d->skip);
+    }
+    ssti_header_encode(&d->header, d->offset, d->record);
+    e->used += (size_t)total;
+    store->end += total;
+    store->sequence = d->header.sequence + 1;
+    store->ended = d->header.type == SSTI_END;
+}
+
+/* The same for a payload that is checksummed as a whole. */
+static void ssti_record_commit_whole(sst_store *store, ssti_draft *d) {
+    d->header.crc = sst_crc32c(d->record + SSTI_RECORD_BYTES, (size_t)d->header.payload, 0);
+    ssti_record_commit(store, d);
+}
+
+static uint8_t *ssti_draft_payload(const ssti_draft *d) { return d->record + SSTI_RECORD_BYTES; }
+
+/* A record without payload. */
+static int ssti_record_bare(sst_store *store, uint8_t type, uint32_t stream, uint64_t first_row,
+                            int64_t first_time) {
+    ssti_draft d;
+    SSTI_TRY(ssti_record_begin(store, &d, type, 0, 0));
+    d.header.stream = stream;
+    d.header.first_row = first_row;
+    d.header.first_time = first_time;
+    ssti_record_commit_whole(store, &d);
+    return SST_OK;
+}
+
+#if SSTI_HAS_READ
+
+/* ---- reading: hopping from header to header ---- */
+
+/* Bytes [offset, offset + size) of the published file, or NULL when it has not so many. */
+static const uint8_t *ssti_bytes(const sst_store *store, uint64_t offset, uint64_t size) {
+    uint32_t low = 0, high = store->extent_count;
+    if (store->image != NULL) {
+        if (offset > store->image_bytes || size > store->image_bytes - offset) return NULL;
+        return store->image + (size_t)offset;
+    }
+    while (high - low > 1) {        /* the last extent that begins at or before offset */
+        uint32_t middle = low + (high - low) / 2;
+        if (store->extents[middle].base <= offset) low = middle;
+        else high = middle;
+    }
+    if (high != 0) {
+        const ssti_extent *e = &store->extents[low];
+        uint64_t at = offset - e->base;
+        if (offset >= e->base && at <= e->used && size <= e->used - at) return e->data + (size_t)at;
+    }
+    return NULL;
+}
+
+/* Does the payload, which lies within the file, match the header's crc? */
+static bool ssti_payload_sound(const uint8_t *p, const ssti_header *h) {
+    uint64_t size = h->payload;
+    if (h->type == SSTI_SKIP) return true;
+    if (h->type == SSTI_BLOCK) {
+        if (size < SSTI_ENTRY_BYTES) return false;
+        size = ((uint64_t)ssti_get32(p) + 1) * SSTI_ENTRY_BYTES;
+        if (size > h->payload) return false;
+    }
+    return sst_crc32c(p, (size_t)size, 0) == h->crc;
+}
+
+/* Reads a header of this file that lies, with its payload, below the end. */
+static bool ssti_header_at(const sst_store *store, uint64_t offset, ssti_header *h) {
+    const uint8_t *p = ssti_bytes(store, offset, SSTI_RECORD_BYTES);
+    uint8_t copy[SSTI_RECORD_BYTES];
+    if (p == NULL) return false;
+    if (memcmp(p, ssti_record_magic, 4) != 0) return false;
+    memcpy(copy, p, sizeof copy);
+    if (!ssti_header_decode(copy, offset, h) || h->salt != store->salt) return false;
+    return ssti_bytes(store, offset + SSTI_RECORD_BYTES, h->payload) != NULL;
+}
+
+typedef struct ssti_walk {
+    const sst_store *store;
+    uint64_t at;                    /* where the next record should begin */
+    uint32_t sequence;              /* of the record before */
+    ssti_header header;             /* of the record found */
+    uint64_t offset;                /* of it */
+    uint64_t gap;                   /* where what was stepped over begins; offset when nothing */
+    bool sound;                     /* its payload validates too */
+} ssti_walk;
+
+static void ssti_walk_begin(ssti_walk *w, const sst_store *store) {
+    memset(w, 0, sizeof *w);
+    w->store = store;
+    w->at = SSTI_RECORD_BYTES;
+    w->sequence = UINT32_MAX;       /* so that 0 is next */
+}
+
+/* Does the sequence number continue the one before? */
+static bool ssti_walk_follows(const ssti_walk *w, const ssti_header *h) {
+    uint32_t step = h->sequence - w->sequence;
+    return step == 1 || (h->type == SSTI_SYNC && step != 0 && step <= SSTI_SESSION_STEP);
+}
+
+static const uint8_t *ssti_walk_payload(const ssti_walk *w) {
+    return ssti_bytes(w->store, w->offset + SSTI_RECORD_BYTES, w->header.payload);
+}
+
+/* Goes to the next record whose header validates. False at the end of the file; then the range
+ * from gap on holds none. */
+static bool ssti_walk_next(ssti_walk *w) {
+    bool lost = false;
+    uint64_t at = w->at;
+    w->gap = at;
+    while (ssti_bytes(w->store, at, SSTI_RECORD_BYTES) != NULL) {
+        ssti_header *h = &w->header;
+        if (ssti_header_at(w->store, at, h)) {
+            uint32_t step = h->sequence - w->sequence;
+            if (lost ? step != 0 && step < 0x80000000u : ssti_walk_follows(w, h)) {
+                w->offset = at;
+                if (!lost) w->gap = at;
+                w->sequence = h->sequence;
+                w->sound = ssti_payload_sound(ssti_walk_payload(w), h);
+                w->at = at + SSTI_RECORD_BYTES + ssti_round_up(h->payload, 64);
+                return true;
+            }
+        }
+        lost = true;
+        at += 64;
+    }
+    w->offset = at;
+    return false;
+}
+
+/* ---- the columns of a block ---- */
+
+/* A block's directory, checked as far as >>format says before its entries are used. */
+typedef struct ssti_directory {
+    const uint8_t *record;
+    uint64_t bytes;                 /* of the record: header and payload */
+    uint32_t count;                 /* entries */
+} ssti_directory;
+
+/* Decodes entry i. False: it points outside of the record. */
+static bool ssti_directory_entry(const ssti_directory *d, uint32_t i, ssti_entry *e) {
+    ssti_entry_decode(d->record + SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((size_t)i + 1), e);
+    return e->offset >= SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((uint64_t)d->count + 1) &&
+           e->offset <= d->bytes && e->stored <= d->bytes - e->offset;
+}
+
+static bool ssti_directory_find(const ssti_directory *d, uint8_t kind, uint32_t part,
+                                ssti_entry *e, uint32_t *index) {
+    uint32_t i;
+    for (i = 0; i < d->count; i++) {
+        const uint8_t *p = d->record + SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((size_t)i + 1);
+        if (p[0] == kind && ssti_get16(p + 2) == part) {
+            *index = i;
+            return ssti_directory_entry(d, i, e);
+        }
+    }
+    return false;
+}
+
+static bool ssti_entry_sound(const ssti_directory *d, const ssti_entry *e) {
+    return sst_crc32c(d->record + (size_t)e->offset, (size_t)e->stored, 0) == e->crc;
+}
+
+static bool ssti_entry_large(const ssti_entry *e) {
+    return e->codec == 0 && e->kind != SSTI_KIND_PIECES && e->stored > SSTI_PIECE_BYTES;
+}
+
+/* The entry with the piece checksums of the large column `index`, itself checked. */
+static bool ssti_directory_pieces(const ssti_directory *d, const ssti_entry *e, uint32_t index,
+                                  ssti_entry *pieces) {
+    uint32_t i;
+    uint64_t count = (e->stored + SSTI_PIECE_BYTES - 1) / SSTI_PIECE_BYTES;
+    return ssti_directory_find(d, SSTI_KIND_PIECES, index, pieces, &i) && pieces->codec == 0 &&
+           pieces->stored == count * 4 && pieces->crc == e->crc && ssti_entry_sound(d, pieces);
+}
+
+static bool ssti_piece_sound(const ssti_directory *d, const ssti_entry *e,
+                             const ssti_entry *pieces, uint64_t i) {
+    uint64_t at = i * SSTI_PIECE_BYTES;
+    uint64_t left = e->stored - at;
+    const uint8_t *crc = d->record + (size_t)(pieces->offset + i * 4);
+    size_t size = left < SSTI_PIECE_BYTES ? (size_t)left : SSTI_PIECE_BYTES;
+    return sst_crc32c(d->record + (size_t)(e->offset + at), size, 0) == ssti_get32(crc);
+}
+
+/* Checks everything that entry i vouches for. */
+static bool ssti_directory_check(const ssti_directory *d, uint32_t i) {
+    ssti_entry e, pieces;
+    uint64_t k;
+    if (!ssti_directory_entry(d, i, &e)) return false;
+    if (!ssti_entry_large(&e)) return ssti_entry_sound(d, &e);
+    if (!ssti_directory_pieces(d, &e, i, &pieces)) return false;
+    for (k = 0; k * 4 < pieces.stored; k++) {
+        if (!ssti_piece_sound(d, &e, &pieces, k)) return false;
+    }
+    return true;
+}
+
+/* Opens the directory of a block whose header and directory were found sound. */
+static void ssti_directory_open(ssti_directory *d, const uint8_t *record, const ssti_header *h) {
+    uint64_t most;
+    d->record = record;
+    d->bytes = SSTI_RECORD_BYTES + h->payload;
+    d->count = ssti_get32(record + SSTI_RECORD_BYTES);
+    most = h->payload / SSTI_ENTRY_BYTES - 1;       /* another process may be changing it */
+    if (d->count > most) d->count = (uint32_t)most;
+}
+
+static bool ssti_block_sound(const sst_store *store, uint64_t offset, const ssti_header *h) {
+    ssti_directory d;
+    uint32_t i;
+    const uint8_t *p = ssti_bytes(store, offset, SSTI_RECORD_BYTES + h->payload);
+    if (p == NULL) return false;
+    ssti_directory_open(&d, p, h);
+    for (i = 0; i < d.count; i++) {
+        if (!ssti_directory_check(&d, i)) return false;
+    }
+    return true;
+}
+
+#endif /* SSTI_HAS_READ */
+
+/* ============================================================================================
+ * >>index  Block lists, INDEX and TABLE records.
+ * ============================================================================================ */
+
+#define SSTI_MAX_COLUMNS (2 + SST_MAX_TIMELINES)    /* time, timelines, values */
+
+/* A sealed block: 48 bytes of memory each. Never changes once it is counted. */
+typedef struct ssti_block {
+    uint64_t offset;                /* of its record */
+    const uint8_t *data;            /* its record in memory */
+    uint64_t first_row;
+    int64_t first_time, last_time;
+    uint32_t rows;
+    uint32_t reserved;
+} ssti_block;
+
+/* What readers know of the blocks of a chunk, made at the first use.
+ *
+ * where[block * columns + column]: 0: not looked at; else the column was found sound (its pieces,
+ * with SSTI_WHERE_LARGE, have bits of their own) and begins this many 64-byte units after the
+ * start of its record. pieces[block]: bits of all large columns of the block, in their order. */
+typedef struct ssti_known {
+    uint32_t *where;
+    uint32_t **pieces;
+} ssti_known;
+
+#define SSTI_WHERE_LARGE 0x80000000u
+
+/* The blocks of a stream, in chunks that never move, so that readers need no lock. */
+typedef struct ssti_list {
+    ssti_block *chunks[SSTI_CHUNKS];
+    ssti_known known[SSTI_CHUNKS];
+    uint32_t count;                 /* released after the block was written */
+} ssti_list;
+
+/* A time table, see TABLE in >>format. Hints only. */
+typedef struct ssti_table {
+    const uint8_t *entries;
+    uint64_t count;
+    int64_t first, last;
+    uint32_t blocks;
+    uint8_t shift, row_bits, width;
+    void *memory;                   /* what entries lie in when they are not in the file */
+    size_t memory_bytes;
+    struct ssti_table *older;       /* freed with the store: readers may be using it */
+} ssti_table;
+
+/* One column of a stream's rows. */
+typedef struct ssti_column {
+    uint8_t kind;
+    uint8_t part;
+    uint16_t element;               /* bytes of one number */
+    uint32_t row_bytes;
+} ssti_column;
+
+/* A further clock. sorted: 0 not known, 1 it never decreases, 2 it does somewhere. first, last:
+ * of the rows in blocks. */
+typedef struct ssti_clock {
+    int64_t first, last;
+    uint32_t sorted;
+} ssti_clock;
+
+enum { SSTI_SORTED_UNKNOWN = 0, SSTI_SORTED = 1, SSTI_UNSORTED = 2 };
+
+/* One half of a tail. While generation is odd, or when it has changed since, what was read of the
+ * half means nothing. Its memory is never given back before the store is closed. */
+typedef struct ssti_half {
+    uint8_t *base;                  /* the columns, laid out for `capacity` rows */
+    size_t bytes;
+    uint64_t first_row;
+    uint32_t capacity;
+    uint32_t count;                 /* rows, released after they were written */
+    uint32_t generation;
+    uint32_t state;                 /* SSTI_HALF_... */
+} ssti_half;
+
+enum { SSTI_HALF_NONE = 0, SSTI_HALF_EMPTY, SSTI_HALF_ACTIVE, SSTI_HALF_FULL };
+
+/* What all handles of a stream share. */
+struct ssti_series {
+    sst_store *store;
+    uint32_t number;                /* in the file, from 1 */
+    char *text;                     /* name, timelines, field name, each followed by 0 */
+    size_t text_bytes;
+    const char *name, *field_name;
+    const char *timelines[SST_MAX_TIMELINES];
+    uint32_t timeline_count;
+    sst_type type;
+    uint32_t shape[4];
+    uint32_t flags;
+    sst_unit unit;
+    bool readable;                  /* of a kind that this version reads */
+    ssti_column columns[SSTI_MAX_COLUMNS];
+    uint32_t column_count;
+    uint32_t block_bytes;
+    uint64_t row_bytes;             /* of all columns */
+    ssti_list *list;
+    ssti_list *list_before;         /* replaced when the INDEX lied; views may point there */
+    ssti_table *table;
+    uint32_t table_tried;           /* blocks there were when a table was last asked for */
+    uint64_t table_offset;          /* of the TABLE record, or 0 */
+    uint32_t table_blocks;          /* that it covers */
+    uint32_t indexed;               /* blocks in INDEX records */
+    ssti_clock clocks[SST_MAX_TIMELINES];
+    ssti_metas metas;
+    uint32_t finished;
+    /* the tail; `half` is the active one */
+    ssti_half halves[2];
+    uint32_t half_count;            /* 0: every row becomes a block at once */
+    uint32_t half;
+    sst_stream *writer;             /* the handle that appends */
+    sst_field field;                /* for sst_stream_info */
+    /* the writer's own: what it knows of the active half, and of the last row */
+    uint8_t *fill[SSTI_MAX_COLUMNS];    /* where the columns of the half begin */
+    uint32_t fill_count, fill_capacity;
+    bool any;                       /* a row was appended */
+    int64_t last_time;
+    int64_t clock_last[SST_MAX_TIMELINES];
+};
+
+static const ssti_block *ssti_list_at(const ssti_list *list, uint32_t i) {
+    uint32_t place, chunk = ssti_chunk(i, &place);
+    return &list->chunks[chunk][place];
+}
+
+/* The row behind the last block. */
+static uint64_t ssti_list_end(const ssti_list *list, uint32_t count) {
+    const ssti_block *b;
+    if (count == 0) return 0;
+    b = ssti_list_at(list, count - 1);
+    return b->first_row + b->rows;
+}
+
+/* Makes room for one more block, so that ssti_list_push cannot fail. */
+static int ssti_list_room(ssti_list *list, const sst_allocator *a) {
+    uint32_t place, chunk = ssti_chunk(list->count, &place);
+    if (list->count == UINT32_MAX) return SST_ERR_LIMIT;
+    if (list->chunks[chunk] == NULL) {
+        size_t bytes = SSTI_CHUNK_ITEMS(chunk) * sizeof(ssti_block);
+        list->chunks[chunk] = (ssti_block *)ssti_alloc(a, bytes);
+        if (list->chunks[chunk] == NULL) return SST_ERR_MEMORY;
+    }
+    return SST_OK;
+}
+
+static void ssti_list_push(ssti_list *list, const ssti_block *block) {
+    uint32_t place, chunk = ssti_chunk(list->count, &place);
+    list->chunks[chunk][place] = *block;
+    ssti_atomic_store(&list->count, list->count + 1);
+}
+
+static void ssti_list_free(ssti_list *list, const sst_allocator *a, uint32_t columns) {
+    uint32_t i;
+    if (list == NULL) return;
+    for (i = 0; i < SSTI_CHUNKS; i++) {
+        size_t n = SSTI_CHUNK_ITEMS(i), k;
+        ssti_known *known = &list->known[i];
+        for (k = 0; known->pieces != NULL && k < n; k++) {
+            uint32_t *bits = known->pieces[k];      /* the first word is the size */
+            if (bits != NULL) ssti_free(a, bits, bits[0]);
+        }
+        ssti_free(a, known->pieces, n * sizeof(uint32_t *));
+        ssti_free(a, known->where, n * columns * sizeof(uint32_t));
+        ssti_free(a, list->chunks[i], n * sizeof(ssti_block));
+    }
+    ssti_free(a, list, sizeof *list);
+}
+
+static ssti_series *ssti_series_at(const sst_store *store, uint32_t i) {
+    uint32_t place, chunk = ssti_chunk(i, &place);
+    return store->series[chunk][place];
+}
+
+/* The place of stream `number`: its index, or, with *found false, where it belongs. */
+static uint32_t ssti_series_find(const sst_store *store, uint32_t number, bool *found) {
+    uint32_t low = 0, high = store->series_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (ssti_series_at(store, middle)->number < number) low = middle + 1;
+        else high = middle;
+    }
+    *found = low < store->series_count && ssti_series_at(store, low)->number == number;
+    return low;
+}
+
+/* ---- a stream's columns in blocks ---- */
+
+#if SSTI_HAS_READ
+
+/* What one query goes by: the rows there were when it began. */
+typedef struct ssti_look {
+    ssti_series *series;
+    sst_error *error;
+    ssti_list *list;
+    uint32_t blocks;
+    uint32_t *hint;                 /* block of the last answer */
+    uint64_t sealed;                /* rows in blocks */
+    uint64_t rows;                  /* all */
+} ssti_look;
+
+typedef struct ssti_range {
+    uint64_t first, count;
+} ssti_range;
+
+/* Anything but the record header that the file does not bear out. */
+static int ssti_corrupt(const ssti_look *k, const ssti_block *b, const char *what) {
+    return ssti_fail_at(k->error, SST_ERR_CORRUPT, what, b->offset, b->first_row);
+}
+
+/* Remembers, once per store, that the index is wrong: see ssti_index_mend. */
+static void ssti_index_distrust(sst_store *store) {
+#if SSTI_HAS_THREADS
+    uint32_t honest = 0;
+    (void)ssti_atomic_claim(&store->index_lies, &honest, 1u);
+#else
+    if (store->index_lies == 0) store->index_lies = 1;
+#endif
+}
+
+/* Compares a block with its record and opens its directory. */
+static int ssti_block_open(const ssti_look *k, const ssti_block *b, ssti_directory *d) {
+    sst_store *store = k->series->store;
+    uint8_t copy[SSTI_RECORD_BYTES];
+    ssti_header h;
+    memcpy(copy, b->data, sizeof copy);
+    if (!ssti_header_decode(copy, b->offset, &h) || h.salt != store->salt ||
+        (store->image != NULL &&
+         h.payload > store->image_bytes - b->offset - SSTI_RECORD_BYTES)) {
+        return ssti_corrupt(k, b, SSTI_TEXT("the header of a block is damaged"));
+    }
+    if (h.type != SSTI_BLOCK || h.stream != k->series->number || h.rows != b->rows ||
+        h.first_row != b->first_row || h.first_time != b->first_time ||
+        h.last_time != b->last_time) {
+        ssti_index_distrust(store);
+        return ssti_corrupt(k, b, SSTI_TEXT("the index does not say what the block says"));
+    }
+    if (!ssti_payload_sound(b->data + SSTI_RECORD_BYTES, &h)) {
+        return ssti_corrupt(k, b, SSTI_TEXT("the directory of a block is damaged"));
+    }
+    ssti_directory_open(d, b->data, &h);
+    return SST_OK;
+}
+
+/* The bits of the pieces found sound of a block's large columns; NULL: no memory. The first word
+ * is the allocation's size. */
+static uint32_t *ssti_piece_bits(const ssti_look *k, uint32_t block) {
+    const sst_allocator *a = &k->series->store->allocator;
+    uint32_t place, chunk = ssti_chunk(block, &place);
+    ssti_known *known = &k->list->known[chunk];
+    uint32_t **pieces = ssti_atomic_load(&known->pieces);
+    uint32_t *bits;
+    uint64_t words = 1, rows = ssti_list_at(k->list, block)->rows;
+    uint32_t c;
+    if (pieces == NULL) {
+        size_t bytes = SSTI_CHUNK_ITEMS(chunk) * sizeof(uint32_t *);
+        uint32_t **made = (uint32_t **)ssti_alloc_zero(a, bytes);
+        if (made == NULL) return NULL;
+#if SSTI_HAS_THREADS
+        if (!ssti_atomic_claim(&known->pieces, &pieces, made)) ssti_free(a, made, bytes);
+        else pieces = made;
+#else
+        pieces = known->pieces = made;
+#endif
+    }
+    bits = ssti_atomic_load(&pieces[place]);
+    if (bits != NULL) return bits;
+    for (c = 0; c < k->series->column_count; c++) {
+        words += rows * k->series->columns[c].row_bytes / SSTI_PIECE_BYTES / 32 + 1;
+    }
+    if (words > 0x3FFFFFFFu) return NULL;
+    {
+        uint32_t *made = (uint32_t *)ssti_alloc_zero(a, (size_t)words * 4);
+        if (made == NULL) return NULL;
+        made[0] = (uint32_t)(words * 4);
+#if SSTI_HAS_THREADS
+        if (!ssti_atomic_claim(&pieces[place], &bits, made)) ssti_free(a, made, (size_t)words * 4);
+        else bits = made;
+#else
+        bits = pieces[place] = made;
+#endif
+    }
+    return bits;
+}
+
+/* Checks the pieces of a large column that the rows lie in, where that was not done before. */
+static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column,
+                             ssti_range rows) {
+    const ssti_block *b = ssti_list_at(k->list, block);
+    const ssti_column *col = &k->series->columns[column];
+    uint64_t i = rows.first * col->row_bytes / SSTI_PIECE_BYTES;
+    uint64_t end = ((rows.first + rows.count) * col->row_bytes - 1) / SSTI_PIECE_BYTES + 1;
+    uint32_t *bits = ssti_piece_bits(k, block);
+    uint32_t c, index;
+    ssti_directory d;
+    ssti_entry e, pieces;
+    bool open = false;
+    if (bits == NULL) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
+    bits++;
+    for (c = 0; c < column; c++) {
+        bits += (uint64_t)b->rows * k->series->columns[c].row_bytes / SSTI_PIECE_BYTES / 32 + 1;
+    }
+    for (; i < end; i++) {
+        if ((ssti_atomic_load(&bits[i / 32]) >> (i % 32) & 1u) != 0) continue;
+        if (!open) {
+            SSTI_TRY(ssti_block_open(k, b, &d));
+            if (!ssti_directory_find(&d, col->kind, col->part, &e, &index) ||
+                e.stored != (uint64_t)b->rows * col->row_bytes ||
+                !ssti_directory_pieces(&d, &e, index, &pieces)) {
+                return ssti_corrupt(k, b, SSTI_TEXT("a column is damaged"));
+            }
+            open = true;
+        }
+        if (!ssti_piece_sound(&d, &e, &pieces, i)) {
+            return ssti_fail_at(k->error, SST_ERR_CORRUPT, SSTI_TEXT("a column is damaged"),
+                                b->offset + e.offset + i * SSTI_PIECE_BYTES,
+                                b->first_row + i * SSTI_PIECE_BYTES / col->row_bytes);
+        }
+        ssti_atomic_or(&bits[i / 32], 1u << (i % 32));
+    }
+    return SST_OK;
+}
+
+/* Do the times increase from the block's first to its last? */
+static bool ssti_times_sound(const ssti_block *b, const uint8_t *times) {
+    uint32_t i;
+    int64_t before = ssti_get_time(times);
+    if (before != b->first_time) return false;
+    for (i = 1; i < b->rows; i++) {
+        int64_t t = ssti_get_time(times + (size_t)i * 8);
+        if (t <= before) return false;
+        before = t;
+    }
+    return before == b->last_time;
+}
+
+/* Looks at a column for the first time: finds it, checks it, and notes where it is. */
+static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column,
+                             uint32_t *where) {
+    const ssti_block *b = ssti_list_at(k->list, block);
+    const ssti_column *col = &k->series->columns[column];
+    sst_store *store = k->series->store;
+    bool trust = store->writable || (store->flags & SST_TRUST) != 0;
+    ssti_directory d;
+    ssti_entry e, pieces;
+    uint32_t index, found;
+    SSTI_TRY(ssti_block_open(k, b, &d));
+    if (!ssti_directory_find(&d, col->kind, col->part, &e, &index)) {
+        return ssti_corrupt(k, b, SSTI_TEXT("a column is missing"));
+    }
+    if (e.codec != 0) {
+        return ssti_fail_at(k->error, SST_ERR_UNSUPPORTED, SSTI_TEXT("an unknown codec"),
+                            b->offset, b->first_row);
+    }
+    if (e.stored != (uint64_t)b->rows * col->row_bytes || e.decoded != e.stored) {
+        return ssti_corrupt(k, b, SSTI_TEXT("a column has the wrong size"));
+    }
+    if (e.offset / 64 >= SSTI_WHERE_LARGE) {
+        return ssti_fail_at(k->error, SST_ERR_LIMIT, SSTI_TEXT("a block is too large"), b->offset,
+                            b->first_row);
+    }
+    found = (uint32_t)(e.offset / 64);
+    if (!trust) {
+        bool large = ssti_entry_large(&e);
+        if (large ? !ssti_directory_pieces(&d, &e, index, &pieces) : !ssti_entry_sound(&d, &e)) {
+            return ssti_fail_at(k->error, SST_ERR_CORRUPT, SSTI_TEXT("a column is damaged"),
+                                b->offset + e.offset, b->first_row);
+        }
+        if (large) found |= SSTI_WHERE_LARGE;
+        else if (column == 0 && !ssti_times_sound(b, d.record + (size_t)e.offset)) {
+            return ssti_corrupt(k, b, SSTI_TEXT("the times of a block are not in order"));
+        }
+    }
+    ssti_word_store(where, found);
+    return SST_OK;
+}
+
+/* Lends rows of one column of a block, checked. */
+static int ssti_column_rows(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
+                            const uint8_t **out) {
+    uint32_t place, chunk = ssti_chunk(block, &place);
+    ssti_known *known = &k->list->known[chunk];
+    uint32_t *where = ssti_atomic_load(&known->where);
+    uint32_t at;
+    if (where == NULL) {
+        const sst_allocator *a = &k->series->store->allocator;
+        size_t bytes = SSTI_CHUNK_ITEMS(chunk) * k->series->column_count * sizeof(uint32_t);
+        uint32_t *made = (uint32_t *)ssti_alloc_zero(a, bytes);
+        if (made == NULL) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
+#if SSTI_HAS_THREADS
+        if (!ssti_atomic_claim(&known->where, &where, made)) ssti_free(a, made, bytes);
+        else where = made;
+#else
+        where = known->where = made;
+#endif
+    }
+    where += (size_t)place * k->series->column_count + column;
+    at = ssti_word_load(where);
+    if (at == 0) {
+        SSTI_TRY(ssti_column_check(k, block, column, where));
+        at = ssti_word_load(where);
+    }
+    if ((at & SSTI_WHERE_LARGE) != 0) SSTI_TRY(ssti_pieces_check(k, block, column, rows));
+    *out = k->list->chunks[chunk][place].data + (size_t)(at & ~SSTI_WHERE_LARGE) * 64 +
+           (size_t)rows.first * k->series->columns[column].row_bytes;
+    return SST_OK;
+}
+
+/* The block that holds a row below k->sealed; SST_ERR_CORRUPT when the block was lost. */
+static int ssti_block_of_row(const ssti_look *k, uint64_t row, uint32_t *block) {
+    uint32_t low = *k->hint, high = k->blocks;
+    const ssti_block *b;
+    if (low < high) {
+        b = ssti_list_at(k->list, low);
+        if (row >= b->first_row && row - b->first_row < b->rows) {
+            *block = low;
+            return SST_OK;
+        }
+    }
+    for (low = 0; high - low > 1;) {
+        uint32_t middle = low + (high - low) / 2;
+        if (ssti_list_at(k->list, middle)->first_row <= row) low = middle;
+        else high = middle;
+    }
+    b = ssti_list_at(k->list, low);
+    *block = *k->hint = low;
+    if (row < b->first_row || row - b->first_row >= b->rows) {
+        return ssti_fail_at(k->error, SST_ERR_CORRUPT, SSTI_TEXT("a block is lost"), b->offset,
+                            row);
+    }
+    return SST_OK;
+}
+
+/* ---- the time table ---- */
+
+static uint64_t ssti_table_entry(const ssti_table *t, uint64_t i) {
+    return t->width == 4 ? ssti_get32(t->entries + (size_t)i * 4)
+                         : ssti_get64(t->entries + (size_t)i * 8);
+}
+
+static void ssti_table_set(ssti_table *t, uint64_t i, uint64_t entry) {
+    uint8_t *to = (uint8_t *)t->memory + (size_t)i * t->width;
+    if (t->width == 4) ssti_put32(to, (uint32_t)entry);
+    else ssti_put64(to, entry);
+}
+
+/* Chooses the buckets for the blocks of the look: about sixteen rows each. */
+static void ssti_table_plan(const ssti_look *k, ssti_table *t) {
+    const ssti_block *last = ssti_list_at(k->list, k->blocks - 1);
+    uint64_t span, most = 1, rows = 0;
+    uint32_t i, block_bits = 0;
+    memset(t, 0, sizeof *t);
+    t->blocks = k->blocks;
+    t->first = ssti_list_at(k->list, 0)->first_time;
+    t->last = last->last_time;
+    for (i = 0; i < k->blocks; i++) {
+        uint32_t n = ssti_list_at(k->list, i)->rows;
+        rows += n;
+        if (n > most) most = n;
+    }
+    while (t->row_bits < 32 && (most >> t->row_bits) != 0) t->row_bits++;
+    while ((t->blocks >> block_bits) != 0) block_bits++;
+    t->width = t->row_bits + block_bits <= 32 ? 4 : 8;
+    span = (uint64_t)t->last - (uint64_t)t->first;
+    while (t->shift < 63 && (span >> t->shift) >= rows / 16 + 1) t->shift++;
+    t->count = (span >> t->shift) + 2;
+}
+
+/* Fills the entries in one pass over the times. */
+static int ssti_table_fill(const ssti_look *k, ssti_table *t) {
+    uint64_t next = 0;
+    uint32_t i, row;
+    for (i = 0; i < k->blocks; i++) {
+        const ssti_block *b = ssti_list_at(k->list, i);
+        const uint8_t *times;
+        ssti_range all;
+        all.first = 0;
+        all.count = b->rows;
+        SSTI_TRY(ssti_column_rows(k, i, 0, all, &times));
+        for (row = 0; row < b->rows; row++) {
+            int64_t time = ssti_get_time(times + (size_t)row * 8);
+            uint64_t bucket = ((uint64_t)time - (uint64_t)t->first) >> t->shift;
+            if (bucket >= t->count) return SST_ERR_CORRUPT;
+            while (next <= bucket) ssti_table_set(t, next++, ((uint64_t)i << t->row_bits) | row);
+        }
+    }
+    while (next < t->count) ssti_table_set(t, next++, (uint64_t)t->blocks << t->row_bits);
+    return SST_OK;
+}
+
+/* A table of all blocks of the look in memory of its own, or NULL: it is only a help. */
+static ssti_table *ssti_table_make(const ssti_look *k) {
+    const sst_allocator *a = &k->series->store->allocator;
+    ssti_table *t = (ssti_table *)ssti_alloc(a, sizeof *t);
+    if (t == NULL) return NULL;
+    ssti_table_plan(k, t);
+    if (t->count <= SIZE_MAX / 8) {
+        t->memory_bytes = (size_t)t->count * t->width;
+        t->memory = ssti_alloc(a, t->memory_bytes);
+    }
+    if (t->memory == NULL || ssti_table_fill(k, t) != SST_OK) {
+        ssti_free(a, t->memory, t->memory_bytes);
+        ssti_free(a, t, sizeof *t);
+        return NULL;
+    }
+    t->entries = (const uint8_t *)t->memory;
+    return t;
+}
+
+/* The table of a TABLE record, used in place, or NULL when it is not as it should be. */
+static ssti_table *ssti_table_load(const ssti_look *k, uint64_t offset) {
+    const sst_allocator *a = &k->series->store->allocator;
+    const uint8_t *p;
+    ssti_header h;
+    ssti_table *t;
+    if (!ssti_header_at(k->series->store, offset, &h) || h.type != SSTI_TABLE ||
+        h.stream != k->series->number || h.payload < 64) return NULL;
+    p = ssti_bytes(k->series->store, offset + SSTI_RECORD_BYTES, h.payload);
+    if (p == NULL || !ssti_payload_sound(p, &h) || ssti_get32(p) != 1) return NULL;
+    t = (ssti_table *)ssti_alloc_zero(a, sizeof *t);
+    if (t == NULL) return NULL;
+    t->blocks = ssti_get32(p + 4);
+    t->first = ssti_get_time(p + 8);
+    t->last = ssti_get_time(p + 16);
+    t->shift = p[24];
+    t->row_bits = p[25];
+    t->width = p[26];
+    t->count = ssti_get64(p + 32);
+    t->entries = p + 64;
+    if (t->blocks == 0 || t->blocks > k->blocks || t->first > t->last || t->shift > 63 ||
+        t->row_bits > 32 || (t->width != 4 && t->width != 8) ||
+        t->count > (h.payload - 64) / t->width ||
+        t->count != ((((uint64_t)t->last - (uint64_t)t->first) >> t->shift)) + 2) {
+        ssti_free(a, t, sizeof *t);
+        return NULL;
+    }
+    return t;
+}
+
+static void ssti_table_free(const sst_allocator *a, ssti_table *t) {
+    while (t != NULL) {
+        ssti_table *older = t->older;
+        ssti_free(a, t->memory, t->memory_bytes);
+        ssti_free(a, t, sizeof *t);
+        t = older;
+    }
+}
+
+/* Makes a table, or finds it in the file, and puts it before those there are. */
+static void ssti_table_add(const ssti_look *k) {
+    ssti_series *s = k->series;
+    ssti_table *made = NULL, *newest = ssti_atomic_load(&s->table);
+    sst_error unused;
+    ssti_look look = *k;
+    look.error = &unused;       /* a damaged column is reported by the queries that need it */
+    if (s->table_offset != 0 && newest == NULL) made = ssti_table_load(&look, s->table_offset);
+    if (made == NULL) made = ssti_table_make(&look);
+    if (made == NULL) return;
+#if SSTI_HAS_THREADS
+    do {
+        made->older = newest;
+    } while (!ssti_atomic_claim(&s->table, &newest, made));
+#else
+    made->older = newest;
+    s->table = made;
+#endif
+}
+
+/* The table to search by, or NULL. Made at the first query, and again when the blocks have
+ * doubled, by the first thread that asks; others search without it meanwhile. */
+static const ssti_table *ssti_table_get(const ssti_look *k) {
+    ssti_series *s = k->series;
+    uint32_t tried;
+    if (k->blocks < SSTI_TABLE_MIN_BLOCKS) return NULL;
+    tried = ssti_atomic_load(&s->table_tried);
+    if (k->blocks / 2 >= tried) {
+#if SSTI_HAS_THREADS
+        if (ssti_atomic_claim(&s->table_tried, &tried, k->blocks)) ssti_table_add(k);
+#else
+        s->table_tried = k->blocks;
+        ssti_table_add(k);
+#endif
+    }
+    return ssti_atomic_load(&s->table);
+}
+
+#endif /* SSTI_HAS_READ */
+
+/* ---- definitions: STREAM and META payloads, as records and in an INDEX ---- */
+
+#define SSTI_STREAM_FIXED_BYTES 8u
+#define SSTI_FIELD_BYTES 32u
+
+static uint32_t ssti_type_bytes(sst_type type) {
+    static const uint8_t bytes[] = {0, 1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 1, 1};
+    return (unsigned)type < sizeof bytes ? bytes[type] : 0;
+}
+
+/* Elements of a shape; false: more than a row may have. */
+static bool ssti_shape_elements(const uint32_t *shape, uint64_t *elements) {
+    int i;
+    *elements = 1;
+    for (i = 0; i < 4 && shape[i] != 0; i++) {
+        *elements *= shape[i];
+        if (*elements > SST_MAX_ROW_BYTES) return false;
+    }
+    return true;
+}
+
+static int ssti_shape_rank(const uint32_t *shape) {
+    int rank = 0;
+    while (rank < 4 && shape[rank] != 0) rank++;
+    return rank;
+}
+
+/* A stream's definition before there is a stream: from a description or from a file. The strings
+ * point there. */
+typedef struct ssti_definition {
+    uint32_t number, flags, field_count, timeline_count;
+    uint32_t field_flags;           /* of all fields together */
+    sst_unit unit;
+    sst_type type;
+    uint32_t shape[4];
+    sst_span name, field_name, timelines[SST_MAX_TIMELINES];
+} ssti_definition;
+
+static void ssti_span_put(uint8_t **to, const char *text) {
+    size_t size = strlen(text);
+    ssti_put16(*to, (uint16_t)size);
+    memcpy(*to + 2, text, size);
+    *to += 2 + size;
+}
+
+static size_t ssti_stream_payload_bytes(const ssti_series *s) {
+    return SSTI_STREAM_FIXED_BYTES + SSTI_FIELD_BYTES + s->text_bytes + 2 + s->timeline_count;
+}
+
+static void ssti_stream_payload(const ssti_series *s, uint8_t *to) {
+    uint8_t *text = to + SSTI_STREAM_FIXED_BYTES + SSTI_FIELD_BYTES;
+    uint32_t i;
+    memset(to, 0, SSTI_STREAM_FIXED_BYTES + SSTI_FIELD_BYTES);
+    ssti_put32(to, s->flags);
+    to[4] = (uint8_t)s->unit;
+    to[5] = (uint8_t)s->timeline_count;
+    ssti_put16(to + 6, 1);
+    to[8] = (uint8_t)s->type;
+    to[9] = (uint8_t)ssti_shape_rank(s->shape);
+    for (i = 0; i < 4; i++) ssti_put32(to + 16 + 4 * i, s->shape[i]);
+    ssti_span_put(&text, s->name);
+    for (i = 0; i < s->timeline_count; i++) ssti_span_put(&text, s->timelines[i]);
+    ssti_span_put(&text, s->field_name);
+}
+
+static uint64_t ssti_meta_payload_bytes(const ssti_meta *m) {
+    return 2 + (uint64_t)m->key_bytes + m->size;
+}
+
+static void ssti_meta_payload(const ssti_meta *m, uint8_t *to) {
+    ssti_put16(to, (uint16_t)m->key_bytes);
+    memcpy(to + 2, m->key, m->key_bytes);
+    memcpy(to + 2 + m->key_bytes, m->value, m->size);
+}
+
+/* ---- metadata in memory ---- */
+
+static ssti_meta *ssti_meta_find(const ssti_metas *metas, const void *key, size_t size) {
+    uint32_t hash = ssti_map_hash(key, size), at = 0, item;
+    while ((item = ssti_map_next(&metas->map, hash, &at)) != 0) {
+        ssti_meta *m = &metas->items[item - 1];
+        if (m->key != NULL && m->key_bytes == size && memcmp(m->key, key, size) == 0) return m;
+    }
+    return NULL;
+}
+
+static void ssti_meta_free(const sst_allocator *a, ssti_meta *m) {
+    if (m->key != NULL) ssti_free(a, m->key, m->key_bytes + 1);
+    if (m->value != NULL) ssti_free(a, m->value, m->size + 1);
+    m->key = NULL;
+    m->value = NULL;
+}
+
+/* A copy of key and value, each with a 0 behind it. */
+static int ssti_meta_make(const sst_allocator *a, sst_span key, sst_span value, ssti_meta *m) {
+    memset(m, 0, sizeof *m);
+    m->key_bytes = key.size;
+    m->size = value.size;
+    if (value.size > SIZE_MAX / 4) return SST_ERR_MEMORY;
+    m->key = (char *)ssti_alloc(a, key.size + 1);
+    m->value = (uint8_t *)ssti_alloc(a, value.size + 1);
+    if (m->key == NULL || m->value == NULL) {
+        ssti_meta_free(a, m);
+        return SST_ERR_MEMORY;
+    }
+    memcpy(m->key, key.data, key.size);
+    if (value.size != 0) memcpy(m->value, value.data, value.size);
+    m->key[key.size] = 0;
+    m->value[value.size] = 0;
+    return SST_OK;
+}
+
+/* Closes the gaps of removed entries; the order stays. */
+static void ssti_metas_compact(ssti_metas *metas) {
+    uint32_t i, n = 0;
+    if (metas->live == metas->count) return;
+    memset(metas->map.slots, 0, metas->map.capacity * sizeof(ssti_map_slot));
+    metas->map.used = 0;
+    for (i = 0; i < metas->count; i++) {
+        ssti_meta m = metas->items[i];
+        if (m.key == NULL) continue;
+        metas->items[n++] = m;
+        ssti_map_set(&metas->map, ssti_map_hash(m.key, m.key_bytes), n);
+    }
+    metas->count = n;
+}
+
+/* Makes room for one more key, so that ssti_meta_put cannot fail. */
+static int ssti_metas_room(const sst_allocator *a, ssti_metas *metas) {
+    if (metas->live < metas->count / 2) ssti_metas_compact(metas);
+    SSTI_TRY(ssti_map_room(a, &metas->map));
+    return ssti_grow(a, (void **)&metas->items, &metas->capacity, metas->count + 1,
+                     sizeof(ssti_meta));
+}
+
+/* Puts an entry in the place of the one with its key, or at the end. */
+static void ssti_meta_put(const sst_allocator *a, ssti_metas *metas, const ssti_meta *m) {
+    ssti_meta *old = ssti_meta_find(metas, m->key, m->key_bytes);
+    if (old != NULL) {
+        ssti_meta_free(a, old);
+        *old = *m;
+        return;
+    }
+    metas->items[metas->count++] = *m;
+    metas->live++;
+    ssti_map_set(&metas->map, ssti_map_hash(m->key, m->key_bytes), metas->count);
+}
+
+static void ssti_meta_drop(const sst_allocator *a, ssti_metas *metas, ssti_meta *m) {
+    ssti_meta_free(a, m);
+    metas->live--;
+}
+
+static void ssti_metas_free(const sst_allocator *a, ssti_metas *metas) {
+    uint32_t i;
+    for (i = 0; i < metas->count; i++) ssti_meta_free(a, &metas->items[i]);
+    ssti_free(a, metas->items, metas->capacity * sizeof(ssti_meta));
+    ssti_map_free(a, &metas->map);
+    memset(metas, 0, sizeof *metas);
+}
+
+/* ---- streams in memory ---- */
+
+/* Is this a kind of stream whose rows this version reads and writes? */
+static bool ssti_definition_readable(const ssti_definition *d) {
+    return d->field_count == 1 && d->flags == 0 && d->field_flags == 0 && d->type >= SST_BOOL &&
+           d->type <= SST_F64;
+}
+
+static void ssti_series_column(ssti_series *s, uint8_t kind, uint8_t part, uint32_t element,
+                               uint64_t row_bytes) {
+    ssti_column *c = &s->columns[s->column_count++];
+    c->kind = kind;
+    c->part = part;
+    c->element = (uint16_t)element;
+    c->row_bytes = (uint32_t)row_bytes;
+    s->row_bytes += row_bytes;
+}
+
+static char *ssti_text_copy(char **to, sst_span text) {
+    char *copy = *to;
+    if (text.size != 0) memcpy(copy, text.data, text.size);
+    copy[text.size] = 0;
+    *to += text.size + 1;
+    return copy;
+}
+
+static void ssti_series_free(const sst_allocator *a, ssti_series *s) {
+    uint32_t i;
+    if (s == NULL) return;
+    for (i = 0; i < 2; i++) ssti_free(a, s->halves[i].base, s->halves[i].bytes);
+#if SSTI_HAS_READ
+    ssti_table_free(a, s->table);
+#endif
+    ssti_list_free(s->list, a, s->column_count);
+    ssti_list_free(s->list_before, a, s->column_count);
+    ssti_metas_free(a, &s->metas);
+    ssti_free(a, s->text, s->text_bytes);
+    ssti_free(a, s, sizeof *s);
+}
+
+/* A stream of a definition that was checked. NULL: no memory. */
+static ssti_series *ssti_series_new(sst_store *store, const ssti_definition *d) {
+    const sst_allocator *a = &store->allocator;
+    ssti_series *s = (ssti_series *)ssti_alloc_zero(a, sizeof *s);
+    uint64_t elements;
+    uint32_t i;
+    char *text;
+    if (s == NULL) return NULL;
+    s->store = store;
+    s->number = d->number;
+    s->text_bytes = d->name.size + d->field_name.size + 2;
+    for (i = 0; i < d->timeline_count; i++) s->text_bytes += d->timelines[i].size + 1;
+    s->text = text = (char *)ssti_alloc(a, s->text_bytes);
+    s->list = (ssti_list *)ssti_alloc_zero(a, sizeof *s->list);
+    if (text == NULL || s->list == NULL) {
+        ssti_series_free(a, s);
+        return NULL;
+    }
+    s->name = ssti_text_copy(&text, d->name);
+    s->timeline_count = d->timeline_count;
+    for (i = 0; i < d->timeline_count; i++) {
+        s->timelines[i] = ssti_text_copy(&text, d->timelines[i]);
+    }
+    s->field_name = ssti_text_copy(&text, d->field_name);
+    s->type = d->type;
+    s->flags = d->flags;
+    s->unit = d->unit;
+    memcpy(s->shape, d->shape, sizeof s->shape);
+    s->readable = ssti_definition_readable(d);
+    ssti_series_column(s, SSTI_KIND_TIME, 0, 8, 8);
+    for (i = 0; i < d->timeline_count; i++) {
+        ssti_series_column(s, SSTI_KIND_TIMELINE, (uint8_t)i, 8, 8);
+    }
+    (void)ssti_shape_elements(d->shape, &elements);
+    ssti_series_column(s, SSTI_KIND_VALUES, 0, ssti_type_bytes(d->type),
+                       elements * ssti_type_bytes(d->type));
+    s->block_bytes = store->block_bytes;
+    s->field.name = s->field_name;
+    s->field.type = s->type;
+    memcpy(s->field.shape, s->shape, sizeof s->shape);
+    return s;
+}
+
+/* Makes room for one more stream, so that ssti_series_insert cannot fail. */
+static int ssti_series_room(sst_store *store) {
+    uint32_t place, chunk = ssti_chunk(store->series_count, &place);
+    if (store->series_count >= SST_MAX_STREAMS) return SST_ERR_LIMIT;
+    if (store->series[chunk] == NULL) {
+        size_t bytes = SSTI_CHUNK_ITEMS(chunk) * sizeof(ssti_series *);
+        store->series[chunk] = (ssti_series **)ssti_alloc(&store->allocator, bytes);
+        if (store->series[chunk] == NULL) return SST_ERR_MEMORY;
+    }
+    return ssti_map_room(&store->allocator, &store->names);
+}
+
+/* Inserts a stream at index `at`; in the middle only while a damaged file is being opened. */
+static void ssti_series_insert(sst_store *store, uint32_t at, ssti_series *s) {
+    uint32_t i, place, chunk;
+    for (i = store->series_count; i > at; i--) {
+        chunk = ssti_chunk(i, &place);
+        store->series[chunk][place] = ssti_series_at(store, i - 1);
+    }
+    chunk = ssti_chunk(at, &place);
+    store->series[chunk][place] = s;
+    ssti_map_set(&store->names, ssti_map_hash(s->name, strlen(s->name)), s->number);
+    ssti_atomic_store(&store->series_count, store->series_count + 1);
+}
+
+static ssti_series *ssti_series_named(const sst_store *store, const void *name, size_t size) {
+    uint32_t hash = ssti_map_hash(name, size), at = 0, number;
+    while ((number = ssti_map_next(&store->names, hash, &at)) != 0) {
+        bool found;
+        ssti_series *s = ssti_series_at(store, ssti_series_find(store, number, &found));
+        if (strlen(s->name) == size && memcmp(s->name, name, size) == 0) return s;
+    }
+    return NULL;
+}
+
+/* ---- writing an INDEX ---- */
+
+/* A place to write to that can also only be measured. */
+typedef struct ssti_sink {
+    uint8_t *to;                    /* NULL: only count */
+    uint64_t bytes;
+} ssti_sink;
+
+/* Room for `size` bytes, or NULL while measuring. */
+static uint8_t *ssti_sink_room(ssti_sink *sink, uint64_t size) {
+    uint8_t *p = sink->to == NULL ? NULL : sink->to + (size_t)sink->bytes;
+    sink->bytes += size;
+    return p;
+}
+
+/* The head of a definition; returns where its payload goes. */
+static uint8_t *ssti_sink_define(ssti_sink *sink, uint8_t type, uint32_t stream,
+                                 uint64_t payload) {
+    uint64_t padded = ssti_round_up(payload, 8);
+    uint8_t *p = ssti_sink_room(sink, 16 + padded);
+    if (p == NULL) return NULL;
+    memset(p, 0, 16);
+    p[0] = type;
+    ssti_put32(p + 4, stream);
+    ssti_put64(p + 8, payload);
+    memset(p + 16 + (size_t)payload, 0, (size_t)(padded - payload));
+    return p + 16;
+}
+
+static uint32_t ssti_index_metas(ssti_sink *sink, const ssti_metas *metas, uint32_t stream) {
+    uint32_t i;
+    for (i = 0; i < metas->count; i++) {
+        const ssti_meta *m = &metas->items[i];
+        uint8_t *p;
+        if (m->key == NULL) continue;
+        p = ssti_sink_define(sink, SSTI_META, stream, ssti_meta_payload_bytes(m));
+        if (p != NULL) ssti_meta_payload(m, p);
+    }
+    return metas->live;
+}
+
+static uint32_t ssti_index_definitions(ssti_sink *sink, const sst_store *store) {
+    uint32_t i, count = ssti_index_metas(sink, &store->metas, 0);
+    for (i = 0; i < store->series_count; i++) {
+        const ssti_series *s = ssti_series_at(store, i);
+        uint8_t *p = ssti_sink_define(sink, SSTI_STREAM, s->number, ssti_stream_payload_bytes(s));
+        if (p != NULL) ssti_stream_payload(s, p);
+        count += 1 + ssti_index_metas(sink, &s->metas, s->number);
+        if (s->finished != 0) {
+            (void)ssti_sink_define(sink, SSTI_FINISH, s->number, 0);
+            count++;
+        }
+    }
+    return count;
+}
+
+#define SSTI_INDEX_HEAD_BYTES 96u
+#define SSTI_INDEX_STREAM_BYTES 64u
+#define SSTI_INDEX_CLOCK_BYTES 24u
+#define SSTI_INDEX_BLOCK_BYTES 40u
+
+static void ssti_index_block(ssti_sink *sink, const ssti_block *b) {
+    uint8_t *p = ssti_sink_room(sink, SSTI_INDEX_BLOCK_BYTES);
+    if (p == NULL) return;
+    ssti_put64(p, b->offset);
+    ssti_put64(p + 8, b->first_row);
+    ssti_put64(p + 16, (uint64_t)b->first_time);
+    ssti_put64(p + 24, (uint64_t)b->last_time);
+    ssti_put32(p + 32, b->rows);
+    ssti_put32(p + 36, 0);
+}
+
+static void ssti_index_stream(ssti_sink *sink, const ssti_series *s) {
+    uint32_t i, blocks = s->list->count;
+    uint8_t *p = ssti_sink_room(sink, SSTI_INDEX_STREAM_BYTES +
+                                      SSTI_INDEX_CLOCK_BYTES * s->timeline_count);
+    if (p != NULL) {
+        memset(p, 0, SSTI_INDEX_STREAM_BYTES + SSTI_INDEX_CLOCK_BYTES * s->timeline_count);
+        ssti_put32(p, s->number);
+        ssti_put32(p + 4, s->timeline_count);
+        ssti_put64(p + 8, ssti_list_end(s->list, blocks));
+        if (blocks != 0) {
+            ssti_put64(p + 16, (uint64_t)ssti_list_at(s->list, 0)->first_time);
+            ssti_put64(p + 24, (uint64_t)ssti_list_at(s->list, blocks - 1)->last_time);
+        }
+        ssti_put64(p + 32, s->table_offset);
+        ssti_put32(p + 48, blocks - s->indexed);
+        for (i = 0; i < s->timeline_count; i++) {
+            const ssti_clock *c = &s->clocks[i];
+            uint8_t *q = p + SSTI_INDEX_STREAM_BYTES + SSTI_INDEX_CLOCK_BYTES * i;
+            ssti_put64(q, (uint64_t)c->first);
+            ssti_put64(q + 8, (uint64_t)c->last);
+            ssti_put32(q + 16, ssti_atomic_load(&c->sorted) != SSTI_UNSORTED);
+        }
+    }
+    for (i = s->indexed; i < blocks; i++) ssti_index_block(sink, ssti_list_at(s->list, i));
+}
+
+static void ssti_index_put(ssti_sink *sink, const sst_store *store) {
+    uint8_t *p = ssti_sink_room(sink, SSTI_INDEX_HEAD_BYTES);
+    uint64_t before = sink->bytes;
+    uint32_t i, count = ssti_index_definitions(sink, store);
+    if (p != NULL) {
+        memset(p, 0, SSTI_INDEX_HEAD_BYTES);
+        memcpy(p, store->header, SSTI_RECORD_BYTES);
+        ssti_put64(p + 64, store->index_offset);
+        ssti_put32(p + 72, count);
+        ssti_put32(p + 76, store->series_count);
+        ssti_put64(p + 80, sink->bytes - before);
+    }
+    for (i = 0; i < store->series_count; i++) ssti_index_stream(sink, ssti_series_at(store, i));
+}
+
+/* Writes an INDEX of everything new. Under the lock. */
+static int ssti_index_write(sst_store *store) {
+    ssti_sink sink;
+    ssti_draft d;
+    uint32_t i;
+    memset(&sink, 0, sizeof sink);
+    ssti_index_put(&sink, store);
+    SSTI_TRY(ssti_record_begin(store, &d, SSTI_INDEX, sink.bytes, 0));
+    sink.to = ssti_draft_payload(&d);
+    sink.bytes = 0;
+    ssti_index_put(&sink, store);
+    ssti_record_commit_whole(store, &d);
+    for (i = 0; i < store->series_count; i++) {
+        ssti_series *s = ssti_series_at(store, i);
+        s->indexed = s->list->count;
+    }
+    store->index_offset = d.offset;
+    store->unindexed = 0;
+    return SST_OK;
+}
+
+#if SSTI_HAS_READ
+
+/* ---- reading definitions ---- */
+
+static bool ssti_take_text(ssti_cursor *c, sst_span *text) {
+    const uint8_t *p = ssti_take(c, 2);
+    if (p == NULL) return false;
+    text->size = ssti_get16(p);
+    text->data = ssti_take(c, text->size);
+    return text->data != NULL && ssti_utf8((const uint8_t *)text->data, text->size);
+}
+
+/* One field of a STREAM record; only the first is kept. */
+static bool ssti_take_field(ssti_cursor *c, ssti_definition *d, bool keep) {
+    const uint8_t *p = ssti_take(c, SSTI_FIELD_BYTES);
+    uint32_t shape[4];
+    uint64_t elements;
+    int i;
+    if (p == NULL || p[0] < SST_BOOL || p[0] > SST_BYTES || p[1] > 4) return false;
+    for (i = 0; i < 4; i++) {
+        shape[i] = ssti_get32(p + 8 + 4 * i);
+        if ((shape[i] != 0) != (i < p[1])) return false;
+    }
+    if (!ssti_shape_elements(shape, &elements) ||
+        elements * ssti_type_bytes((sst_type)p[0]) > SST_MAX_ROW_BYTES) return false;
+    d->field_flags |= ssti_get32(p + 4) & ~0xFFFFu;
+    if (keep) {
+        d->type = (sst_type)p[0];
+        memcpy(d->shape, shape, sizeof shape);
+    }
+    return true;
+}
+
+/* Reads the payload of a STREAM record. */
+static bool ssti_take_stream(ssti_cursor c, ssti_definition *d) {
+    const uint8_t *p = ssti_take(&c, SSTI_STREAM_FIXED_BYTES);
+    sst_span text;
+    uint32_t i;
+    if (p == NULL || p[4] > SST_TICKS || p[5] > SST_MAX_TIMELINES) return false;
+    d->flags = ssti_get32(p) & ~0xFFFFu;
+    d->unit = (sst_unit)p[4];
+    d->timeline_count = p[5];
+    d->field_count = ssti_get16(p + 6);
+    d->field_flags = 0;
+    if (d->field_count == 0 || d->field_count > SST_MAX_FIELDS) return false;
+    for (i = 0; i < d->field_count; i++) {
+        if (!ssti_take_field(&c, d, i == 0)) return false;
+    }
+    if (!ssti_take_text(&c, &d->name) || d->name.size == 0) return false;
+    for (i = 0; i < d->timeline_count; i++) {
+        if (!ssti_take_text(&c, &d->timelines[i]) || d->timelines[i].size == 0) return false;
+    }
+    for (i = 0; i < d->field_count; i++) {
+        if (!ssti_take_text(&c, i == 0 ? &d->field_name : &text)) return false;
+    }
+    return true;
+}
+
+/* A stream that the file declares. One that is known already is left as it is. */
+static int ssti_define_stream(sst_store *store, uint32_t number, ssti_cursor payload) {
+    ssti_definition d;
+    ssti_series *s;
+    uint32_t at;
+    bool found;
+    memset(&d, 0, sizeof d);
+    if (number == 0 || number > SST_MAX_STREAMS) return SST_ERR_CORRUPT;
+    at = ssti_series_find(store, number, &found);
+    if (!ssti_take_stream(payload, &d)) return SST_ERR_CORRUPT;
+    if (found) return SST_OK;
+    if (ssti_series_named(store, d.name.data, d.name.size) != NULL) return SST_ERR_CORRUPT;
+    d.number = number;
+    SSTI_TRY(ssti_series_room(store));
+    s = ssti_series_new(store, &d);
+    if (s == NULL) return SST_ERR_MEMORY;
+    ssti_series_insert(store, at, s);
+    return SST_OK;
+}
+
+static int ssti_define_meta(sst_store *store, ssti_metas *metas, uint8_t flags,
+                            ssti_cursor payload) {
+    sst_span key, value;
+    ssti_meta m, *old;
+    if (!ssti_take_text(&payload, &key) || key.size == 0) return SST_ERR_CORRUPT;
+    if ((flags & SSTI_META_REMOVED) != 0) {
+        old = ssti_meta_find(metas, key.data, key.size);
+        if (old != NULL) ssti_meta_drop(&store->allocator, metas, old);
+        return SST_OK;
+    }
+    value.data = payload.at;
+    value.size = (size_t)payload.left;
+    SSTI_TRY(ssti_metas_room(&store->allocator, metas));
+    SSTI_TRY(ssti_meta_make(&store->allocator, key, value, &m));
+    ssti_meta_put(&store->allocator, metas, &m);
+    return SST_OK;
+}
+
+/* Applies a STREAM, META or FINISH. SST_ERR_CORRUPT: it makes no sense. */
+static int ssti_define(sst_store *store, const ssti_header *h, ssti_cursor payload) {
+    ssti_series *s = NULL;
+    if (h->type == SSTI_STREAM) return ssti_define_stream(store, h->stream, payload);
+    if (h->stream != 0) {
+        bool found;
+        uint32_t at = ssti_series_find(store, h->stream, &found);
+        if (!found) return SST_ERR_CORRUPT;
+        s = ssti_series_at(store, at);
+    }
+    if (h->type == SSTI_META) {
+        return ssti_define_meta(store, s == NULL ? &store->metas : &s->metas, h->flags, payload);
+    }
+    if (h->type != SSTI_FINISH || s == NULL) return SST_ERR_CORRUPT;
+    s->finished = 1;
+    return SST_OK;
+}
+
+/* The next definition of an INDEX: head and payload. */
+static bool ssti_take_definition(ssti_cursor *c, ssti_header *h, ssti_cursor *payload) {
+    const uint8_t *p = ssti_take(c, 16);
+    if (p == NULL) return false;
+    memset(h, 0, sizeof *h);
+    h->type = p[0];
+    h->flags = p[1];
+    h->stream = ssti_get32(p + 4);
+    payload->left = ssti_get64(p + 8);
+    payload->at = ssti_take(c, payload->left);
+    return payload->at != NULL && ssti_take(c, (0u - payload->left) & 7u) != NULL;
+}
+
+/* Applies the definitions of an INDEX payload, which replace the metadata known so far: what was
+ * lost to damage before it is in force again. */
+static int ssti_index_define(sst_store *store, ssti_cursor c) {
+    const uint8_t *head = ssti_take(&c, SSTI_INDEX_HEAD_BYTES);
+    ssti_cursor definitions, check, payload;
+    ssti_header h;
+    uint32_t i, count;
+    if (head == NULL) return SST_ERR_CORRUPT;
+    count = ssti_get32(head + 72);
+    definitions.left = ssti_get64(head + 80);
+    definitions.at = ssti_take(&c, definitions.left);
+    if (definitions.at == NULL) return SST_ERR_CORRUPT;
+    check = definitions;
+    for (i = 0; i < count; i++) {
+        if (!ssti_take_definition(&check, &h, &payload)) return SST_ERR_CORRUPT;
+    }
+    if (check.left != 0) return SST_ERR_CORRUPT;
+    ssti_metas_free(&store->allocator, &store->metas);
+    for (i = 0; i < store->series_count; i++) {
+        ssti_metas_free(&store->allocator, &ssti_series_at(store, i)->metas);
+    }
+    for (i = 0; i < count; i++) {
+        if (!ssti_take_definition(&definitions, &h, &payload)) return SST_ERR_CORRUPT;
+        SSTI_TRY(ssti_define(store, &h, payload));
+    }
+    return SST_OK;
+}
+
+/* ---- reading block lists ---- */
+
+/* Where a block with so many raw rows ends at the earliest: no two blocks of a file overlap, so
+ * that the rows of a stream are never more than fit into the file. */
+static uint64_t ssti_block_end(const ssti_series *s, const ssti_block *b) {
+    return b->offset + SSTI_RECORD_BYTES + b->rows * s->row_bytes;
+}
+
+/* Adds a block of the file to a stream's list, if it can follow what is there. */
+static int ssti_list_add(const ssti_series *s, ssti_list *list, const ssti_block *b) {
+    const ssti_block *last = list->count == 0 ? NULL : ssti_list_at(list, list->count - 1);
+    if (ssti_block_end(s, b) > s->store->image_bytes) return SST_ERR_CORRUPT;
+    if (b->rows == 0 || b->first_row > INT64_MAX - (uint64_t)b->rows) return SST_ERR_CORRUPT;
+    if (b->first_time > b->last_time ||
+        (uint64_t)b->last_time - (uint64_t)b->first_time < b->rows - 1u) return SST_ERR_CORRUPT;
+    if (b->rows == 1 && b->first_time != b->last_time) return SST_ERR_CORRUPT;
+    if (last != NULL && (b->offset < ssti_block_end(s, last) || b->first_time <= last->last_time ||
+                         b->first_row < last->first_row + last->rows)) return SST_ERR_CORRUPT;
+    SSTI_TRY(ssti_list_room(list, &s->store->allocator));
+    ssti_list_push(list, b);
+    return SST_OK;
+}
+
+/* The blocks of one stream in one INDEX payload. */
+static int ssti_index_take_blocks(sst_store *store, ssti_series *s, ssti_cursor *c,
+                                  uint32_t count) {
+    uint32_t i;
+    for (i = 0; i < count; i++) {
+        const uint8_t *p = ssti_take(c, SSTI_INDEX_BLOCK_BYTES);
+        ssti_block b;
+        if (p == NULL) return SST_ERR_CORRUPT;
+        memset(&b, 0, sizeof b);
+        b.offset = ssti_get64(p);
+        b.first_row = ssti_get64(p + 8);
+        b.first_time = ssti_get_time(p + 16);
+        b.last_time = ssti_get_time(p + 24);
+        b.rows = ssti_get32(p + 32);
+        if (b.offset % 64 != 0 || b.offset < SSTI_RECORD_BYTES) return SST_ERR_CORRUPT;
+        b.data = ssti_bytes(store, b.offset, SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES);
+        if (b.data == NULL) return SST_ERR_CORRUPT;
+        if (!s->readable) continue;
+        if (b.first_row != ssti_list_end(s->list, s->list->count)) return SST_ERR_CORRUPT;
+        SSTI_TRY(ssti_list_add(s, s->list, &b));
+    }
+    return SST_OK;
+}
+
+/* One stream's part of an INDEX payload. newest: take its summary and compare it. */
+static int ssti_index_take_stream(sst_store *store, ssti_cursor *c, bool newest) {
+    const uint8_t *p = ssti_take(c, SSTI_INDEX_STREAM_BYTES), *q;
+    ssti_series *s;
+    uint32_t i, at, timelines;
+    bool found;
+    if (p == NULL) return SST_ERR_CORRUPT;
+    at = ssti_series_find(store, ssti_get32(p), &found);
+    timelines = ssti_get32(p + 4);
+    if (!found) return SST_ERR_CORRUPT;
+    s = ssti_series_at(store, at);
+    if (timelines != s->timeline_count) return SST_ERR_CORRUPT;
+    q = ssti_take(c, SSTI_INDEX_CLOCK_BYTES * (uint64_t)timelines);
+    if (q == NULL) return SST_ERR_CORRUPT;
+    SSTI_TRY(ssti_index_take_blocks(store, s, c, ssti_get32(p + 48)));
+    if (!newest || !s->readable) return SST_OK;
+    at = s->list->count;
+    if (ssti_get64(p + 8) != ssti_list_end(s->list, at)) return SST_ERR_CORRUPT;
+    if (at != 0 && (ssti_get_time(p + 16) != ssti_list_at(s->list, 0)->first_time ||
+                    ssti_get_time(p + 24) != ssti_list_at(s->list, at - 1)->last_time)) {
+        return SST_ERR_CORRUPT;
+    }
+    s->table_offset = ssti_get64(p + 32);
+    s->indexed = at;
+    for (i = 0; i < timelines; i++) {
+        s->clocks[i].first = ssti_get_time(q + 24 * i);
+        s->clocks[i].last = ssti_get_time(q + 24 * i + 8);
+        s->clocks[i].sorted = ssti_get32(q + 24 * i + 16) == 1 ? SSTI_SORTED : SSTI_UNSORTED;
+    }
+    return SST_OK;
+}
+
+/* Finds the payload of the INDEX at an offset. */
+static bool ssti_index_at(const sst_store *store, uint64_t offset, ssti_cursor *c) {
+    ssti_header h;
+    if (offset % 64 != 0 || !ssti_header_at(store, offset, &h) || h.type != SSTI_INDEX) {
+        return false;
+    }
+    c->left = h.payload;
+    c->at = ssti_bytes(store, offset + SSTI_RECORD_BYTES, h.payload);
+    return c->at != NULL && c->left >= SSTI_INDEX_HEAD_BYTES && ssti_payload_sound(c->at, &h);
+}
+
+/* Reads one INDEX of the chain: its definitions were applied when it is the newest. */
+static int ssti_index_take(sst_store *store, uint64_t offset, bool newest) {
+    ssti_cursor c;
+    const uint8_t *head;
+    uint32_t i, streams;
+    uint64_t definitions;
+    if (!ssti_index_at(store, offset, &c)) return SST_ERR_CORRUPT;
+    head = ssti_take(&c, SSTI_INDEX_HEAD_BYTES);
+    streams = ssti_get32(head + 76);
+    definitions = ssti_get64(head + 80);
+    if (ssti_take(&c, definitions) == NULL) return SST_ERR_CORRUPT;
+    for (i = 0; i < streams; i++) SSTI_TRY(ssti_index_take_stream(store, &c, newest));
+    return newest && streams != store->series_count ? SST_ERR_CORRUPT : SST_OK;
+}
+
+/* Reads the chain of INDEX records that ends at `newest`: the definitions of the newest, then the
+ * block lists from the oldest on. SST_ERR_CORRUPT: it does not agree, the file has to be read by
+ * hopping. */
+static int ssti_index_load(sst_store *store, uint64_t newest) {
+    const sst_allocator *a = &store->allocator;
+    uint64_t *chain = NULL, offset = newest;
+    uint32_t count = 0, capacity = 0;
+    ssti_cursor c;
+    int result = SST_OK;
+    while (offset != 0 && result == SST_OK) {
+        uint64_t before;
+        if (!ssti_index_at(store, offset, &c)) {
+            result = SST_ERR_CORRUPT;
+            break;
+        }
+        before = ssti_get64(c.at + 64);
+        if (count == 0) result = ssti_index_define(store, c);
+        if (result == SST_OK) {
+            result = ssti_grow(a, (void **)&chain, &capacity, count + 1, sizeof *chain);
+        }
+        if (result == SST_OK && before >= offset) result = SST_ERR_CORRUPT;
+        if (result == SST_OK) chain[count++] = offset;
+        offset = before;
+    }
+    while (count != 0 && result == SST_OK) {
+        count--;
+        result = ssti_index_take(store, chain[count], count == 0);
+    }
+    ssti_free(a, chain, capacity * sizeof *chain);
+    if (result == SST_OK) store->index_offset = newest;
+    return result;
+}
+
+#endif /* SSTI_HAS_READ */
+
+/* ============================================================================================
+ * >>stream  Streams: tails, append, seal.
+ * ============================================================================================ */
+
+struct sst_stream {
+    ssti_series *series;
+    sst_stream *next, *previous;    /* handles of the store */
+    sst_error error;
+    uint32_t value_offset;          /* of the field in what sst_append is given */
+    uint32_t hint;                  /* block of the last answer */
+    uint8_t *scratch;               /* where views are assembled */
+    size_t scratch_bytes;
+    sst_column column;              /* of the last view */
+};
+
+/* Rows to be appended: one array per column, in the order of ssti_series.columns. */
+typedef struct ssti_rows {
+    const uint8_t *columns[SSTI_MAX_COLUMNS];
+    size_t count;
+} ssti_rows;
+
+static int ssti_store_fail(sst_store *store, int result, const char *what) {
+    ssti_lock(&store->error_lock);
+    (void)ssti_fail(&store->error, result, what);
+    ssti_unlock(&store->error_lock);
+    return result;
+}
+
+static int ssti_stream_fail(sst_stream *stream, int result, const char *what) {
+    return ssti_fail(&stream->error, result, what);
+}
+
+/* ---- sealing: under the lock ---- */
+
+/* Lays out a block's record: entries with kind, part, offset and size. Returns their number and
+ * the bytes of the payload. */
+static uint32_t ssti_block_layout(const ssti_series *s, uint32_t rows, ssti_entry *entries,
+                                  uint64_t *payload) {
+    uint32_t c, n = s->column_count;
+    uint64_t at;
+    for (c = 0; c < s->column_count; c++) {
+        ssti_entry *e = &entries[c];
+        memset(e, 0, sizeof *e);
+        e->kind = s->columns[c].kind;
+        e->part = s->columns[c].part;
+        e->stored = e->decoded = (uint64_t)rows * s->columns[c].row_bytes;
+        if (e->stored > SSTI_PIECE_BYTES) {
+            ssti_entry *pieces = &entries[n++];
+            memset(pieces, 0, sizeof *pieces);
+            pieces->kind = SSTI_KIND_PIECES;
+            pieces->part = (uint16_t)c;
+            pieces->stored = (e->stored + SSTI_PIECE_BYTES - 1) / SSTI_PIECE_BYTES * 4;
+            pieces->decoded = pieces->stored;
+        }
+    }
+    at = SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((uint64_t)n + 1);
+    for (c = 0; c < n; c++) {
+        entries[c].offset = ssti_round_up(at, 64);
+        at = entries[c].offset + entries[c].stored;
+    }
+    *payload = at - SSTI_RECORD_BYTES;
+    return n;
+}
+
+static void ssti_zero_gap(uint8_t *record, uint64_t from, uint64_t to) {
+    memset(record + (size_t)from, 0, (size_t)(to - from));
+}
+
+/* Fills in the checksums of a large column's pieces, and its own. */
+static void ssti_block_pieces(uint8_t *record, ssti_entry *pieces, ssti_entry *large) {
+    uint64_t i;
+    for (i = 0; i * 4 < pieces->stored; i++) {
+        uint64_t left = large->stored - i * SSTI_PIECE_BYTES;
+        size_t size = left < SSTI_PIECE_BYTES ? (size_t)left : SSTI_PIECE_BYTES;
+        const uint8_t *p = record + (size_t)(large->offset + i * SSTI_PIECE_BYTES);
+        ssti_put32(record + (size_t)(pieces->offset + i * 4), sst_crc32c(p, size, 0));
+    }
+    pieces->crc = sst_crc32c(record + (size_t)pieces->offset, (size_t)pieces->stored, 0);
+    large->crc = pieces->crc;
+}
+
+/* Copies the columns to their places and makes the directory. */
+static void ssti_block_fill(const ssti_series *s, const ssti_rows *rows, uint8_t *record,
+                            ssti_entry *entries, uint32_t n) {
+    uint32_t c;
+    uint64_t at = SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((uint64_t)n + 1);
+    for (c = 0; c < n; c++) {
+        ssti_entry *e = &entries[c];
+        uint8_t *to = record + (size_t)e->offset;
+        ssti_zero_gap(record, at, e->offset);
+        at = e->offset + e->stored;
+        if (e->kind == SSTI_KIND_PIECES) {
+            ssti_block_pieces(record, e, &entries[e->part]);
+            continue;
+        }
+        memcpy(to, rows->columns[c], (size_t)e->stored);
+        ssti_swap_elements(to, (size_t)e->stored, s->columns[c].element);
+        if (e->stored <= SSTI_PIECE_BYTES) e->crc = sst_crc32c(to, (size_t)e->stored, 0);
+    }
+    memset(record + SSTI_RECORD_BYTES, 0, SSTI_ENTRY_BYTES);
+    ssti_put32(record + SSTI_RECORD_BYTES, n);
+    for (c = 0; c < n; c++) {
+        ssti_entry_encode(&entries[c], record + SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * (c + 1));
+    }
+}
+
+static int64_t ssti_native_time(const uint8_t *p) {
+    int64_t t;
+    memcpy(&t, p, sizeof t);
+    return t;
+}
+
+/* Writes rows (at most 2^32 - 1) as the next block of the stream and publishes it. */
+static int ssti_block_write(ssti_series *s, const ssti_rows *rows) {
+    sst_store *store = s->store;
+    ssti_entry entries[2 * SSTI_MAX_COLUMNS];
+    ssti_draft d;
+    ssti_block b;
+    uint64_t payload;
+    uint32_t i, n = ssti_block_layout(s, (uint32_t)rows->count, entries, &payload);
+    size_t last = (rows->count - 1) * 8;
+    SSTI_TRY(ssti_list_room(s->list, &store->allocator));
+    SSTI_TRY(ssti_record_begin(store, &d, SSTI_BLOCK, payload, entries[0].offset));
+    ssti_block_fill(s, rows, d.record, entries, n);
+    d.header.stream = s->number;
+    d.header.rows = (uint32_t)rows->count;
+    d.header.first_row = ssti_list_end(s->list, s->list->count);
+    d.header.first_time = ssti_native_time(rows->columns[0]);
+    d.header.last_time = ssti_native_time(rows->columns[0] + last);
+    d.header.crc = sst_crc32c(ssti_draft_payload(&d), SSTI_ENTRY_BYTES * ((size_t)n + 1), 0);
+    ssti_record_commit(store, &d);
+    memset(&b, 0, sizeof b);
+    b.offset = d.offset;
+    b.data = d.record;
+    b.first_row = d.header.first_row;
+    b.first_time = d.header.first_time;
+    b.last_time = d.header.last_time;
+    b.rows = d.header.rows;
+    for (i = 0; i < s->timeline_count; i++) {
+        if (b.first_row == 0) s->clocks[i].first = ssti_native_time(rows->columns[1 + i]);
+        s->clocks[i].last = ssti_native_time(rows->columns[1 + i] + last);
+    }
+    ssti_list_push(s->list, &b);
+    /* An INDEX is a cache: without memory for it, it is tried again at the next block. */
+    if (++store->unindexed >= SSTI_INDEX_BLOCKS) (void)ssti_index_write(store);
+    return SST_OK;
+}
+
+/* ---- tails ---- */
+
+/* Where the columns of a half begin; returns the bytes of all. */
+static size_t ssti_half_layout(const ssti_series *s, uint8_t *base, uint32_t rows,
+                               uint8_t **columns) {
+    size_t at = 0;
+    uint32_t c;
+    for (c = 0; c < s->column_count; c++) {
+        if (columns != NULL) columns[c] = base + at;
+        at += (size_t)ssti_round_up((uint64_t)rows * s->columns[c].row_bytes, 64);
+    }
+    return at;
+}
+
+/* Rows of a half of so many column bytes. */
+static uint32_t ssti_half_rows(const ssti_series *s, uint32_t bytes) {
+    uint64_t rows = bytes / s->row_bytes;
+    if (rows >= 1024) rows -= rows % 1024;
+    return rows < 4 ? 4 : (uint32_t)rows;
+}
+
+/* While a half is changed, its generation is odd. Who reads the odd number sees every block that
+ * was written before. */
+static void ssti_half_open(ssti_half *h) {
+    ssti_atomic_store(&h->generation, h->generation + 1);
+    ssti_fence_release();
+}
+
+static void ssti_half_done(ssti_half *h) { ssti_atomic_store(&h->generation, h->generation + 1); }
+
+static void ssti_half_place(ssti_half *h, uint8_t *base, size_t bytes, uint32_t capacity) {
+    ssti_half_open(h);
+    ssti_word_store(&h->base, base);
+    h->bytes = bytes;
+    ssti_word_store(&h->capacity, capacity);
+    ssti_half_done(h);
+}
+
+/* Memory of a half, outgrown by another stream if there is some of that size. */
+static uint8_t *ssti_half_memory(sst_store *store, size_t bytes) {
+    uint32_t i, n = store->spare_count;
+    for (i = n; i != 0 && n - i < 64; i--) {
+        ssti_extent *e = &store->spare[i - 1];
+        if (e->memory_bytes == bytes) {
+            uint8_t *memory = (uint8_t *)e->memory;
+            *e = store->spare[--store->spare_count];
+            return memory;
+        }
+    }
+    return (uint8_t *)ssti_alloc(&store->allocator, bytes);
+}
+
+/* The first memory of a half. */
+static int ssti_half_make(ssti_series *s, ssti_half *h) {
+    uint32_t first = s->block_bytes < SSTI_TAIL_FIRST_BYTES ? s->block_bytes
+                                                            : SSTI_TAIL_FIRST_BYTES;
+    uint32_t rows = ssti_half_rows(s, first);
+    size_t bytes = ssti_half_layout(s, NULL, rows, NULL);
+    uint8_t *base;
+    ssti_lock(&s->store->lock);
+    base = ssti_half_memory(s->store, bytes);
+    ssti_unlock(&s->store->lock);
+    if (base == NULL) return SST_ERR_MEMORY;
+    ssti_half_place(h, base, bytes, rows);
+    return SST_OK;
+}
+
+/* Gives a half that was full and sealed twice the room, up to a block, where there is memory. The
+ * old memory is kept for other streams: a reader may still be copying from it. Under the lock. */
+static void ssti_half_grow(ssti_series *s, ssti_half *h) {
+    sst_store *store = s->store;
+    uint32_t most = ssti_half_rows(s, s->block_bytes);
+    uint32_t rows = h->capacity > most / 2 ? most : h->capacity * 2;
+    size_t bytes = ssti_half_layout(s, NULL, rows, NULL);
+    uint8_t *base, *old = h->base;
+    size_t old_bytes = h->bytes;
+    if (rows <= h->capacity) return;
+    if (ssti_grow(&store->allocator, (void **)&store->spare, &store->spare_capacity,
+                  store->spare_count + 1, sizeof(ssti_extent)) != SST_OK) return;
+    base = ssti_half_memory(store, bytes);
+    if (base == NULL) return;
+    ssti_half_place(h, base, bytes, rows);
+#if SSTI_HAS_THREADS
+    memset(&store->spare[store->spare_count], 0, sizeof(ssti_extent));
+    store->spare[store->spare_count].memory = old;
+    store->spare[store->spare_count].memory_bytes = old_bytes;
+    store->spare_count++;
+#else
+    ssti_free(&store->allocator, old, old_bytes);
+#endif
+}
+
+/* Makes a half the one that is filled. The writer's. */
+static void ssti_half_activate(ssti_series *s, uint32_t which, uint64_t first_row) {
+    ssti_half *h = &s->halves[which];
+    ssti_half_open(h);
+    ssti_copy_in(&h->first_row, &first_row, sizeof first_row);
+    ssti_word_store(&h->count, 0u);
+    ssti_half_done(h);
+    ssti_atomic_store(&h->state, (uint32_t)SSTI_HALF_ACTIVE);
+    ssti_atomic_store(&s->half, which);
+    (void)ssti_half_layout(s, h->base, h->capacity, s->fill);
+    s->fill_count = 0;
+    s->fill_capacity = h->capacity;
+}
+
+/* Seals the rows of a half that no block has yet. Under the lock. */
+static int ssti_half_seal(ssti_series *s, ssti_half *h) {
+    uint64_t end = ssti_list_end(s->list, s->list->count);
+    uint32_t count = ssti_atomic_load(&h->count), c;
+    uint8_t *columns[SSTI_MAX_COLUMNS];
+    ssti_rows rows;
+    if (end < h->first_row || end - h->first_row >= count) return SST_OK;
+    (void)ssti_half_layout(s, h->base, h->capacity, columns);
+    rows.count = (size_t)(count - (end - h->first_row));
+    for (c = 0; c < s->column_count; c++) {
+        rows.columns[c] = columns[c] + (size_t)(end - h->first_row) * s->columns[c].row_bytes;
+    }
+    return ssti_block_write(s, &rows);
+}
+
+/* Seals a full half and lays it out anew. Under the lock. */
+static int ssti_half_renew(ssti_series *s, ssti_half *h) {
+    SSTI_TRY(ssti_half_seal(s, h));
+    ssti_half_grow(s, h);
+    ssti_atomic_store(&h->state, (uint32_t)SSTI_HALF_EMPTY);
+    return SST_OK;
+}
+
+/* Seals what the tail holds, the older half first: the full halves, or all of them. */
+static int ssti_tail_seal(ssti_series *s, bool all) {
+    uint32_t i, first;
+    int result = SST_OK;
+    ssti_lock(&s->store->lock);
+    first = 1 - ssti_atomic_load(&s->half);
+    for (i = 0; i < 2 && result == SST_OK; i++) {
+        ssti_half *h = &s->halves[first ^ i];
+        uint32_t state = ssti_atomic_load(&h->state);
+        if (state == SSTI_HALF_FULL) result = ssti_half_renew(s, h);
+        else if (state == SSTI_HALF_ACTIVE && all) result = ssti_half_seal(s, h);
+    }
+    ssti_unlock(&s->store->lock);
+    return result;
+}
+
+/* Gives the writer, whose half is full or who has none yet, a half to go on with. */
+static int ssti_tail_turn(ssti_series *s) {
+    bool first = ssti_atomic_load(&s->halves[0].state) == SSTI_HALF_NONE;
+    uint32_t which = s->half_count == 2 && !first ? 1 - s->half : s->half;
+    ssti_half *now = &s->halves[s->half], *next = &s->halves[which];
+    uint64_t first_row = now->first_row + s->fill_count;
+    if (ssti_atomic_load(&now->state) == SSTI_HALF_ACTIVE) {
+        ssti_atomic_store(&now->state, (uint32_t)SSTI_HALF_FULL);
+    }
+    if (ssti_atomic_load(&next->state) == SSTI_HALF_FULL) {
+        if ((s->store->flags & SST_DEFERRED) != 0) return SST_ERR_BUSY;
+        SSTI_TRY(ssti_tail_seal(s, false));
+    }
+    if (ssti_atomic_load(&next->state) == SSTI_HALF_NONE) SSTI_TRY(ssti_half_make(s, next));
+    ssti_half_activate(s, which, first_row);
+    return SST_OK;
+}
+
+/* ---- how many rows there are ---- */
+
+/* Rows of the stream by its tail; 0 where the blocks alone tell. A half whose generation is odd
+ * is the active one only when all its rows are in blocks. */
+static uint64_t ssti_tail_rows(ssti_series *s) {
+    for (;;) {
+        uint32_t which = ssti_atomic_load(&s->half);
+        ssti_half *h = &s->halves[which];
+        uint32_t generation = ssti_atomic_load(&h->generation);
+        uint64_t first_row;
+        uint32_t count;
+        if (generation % 2 == 0) {
+            ssti_copy_out(&first_row, &h->first_row, sizeof first_row);
+            count = ssti_atomic_load(&h->count);
+            ssti_fence_acquire();
+            if (ssti_word_load(&h->generation) == generation) return first_row + count;
+        } else if (ssti_atomic_load(&s->half) == which) {
+            return 0;
+        }
+    }
+}
+
+/* Rows of the stream: in blocks and in the tail. */
+static uint64_t ssti_series_rows(ssti_series *s) {
+    uint64_t rows = ssti_tail_rows(s);
+    const ssti_list *list = ssti_atomic_load(&s->list);
+    uint64_t sealed = ssti_list_end(list, ssti_atomic_load(&list->count));
+    return rows > sealed ? rows : sealed;
+}
+
+/* ---- appending ---- */
+
+/* Notes the times on further clocks of rows that are about to be published. */
+static void ssti_clocks_note(ssti_series *s, const ssti_rows *rows) {
+    uint32_t k;
+    size_t i;
+    for (k = 0; k < s->timeline_count; k++) {
+        int64_t last = s->clock_last[k];
+        for (i = 0; i < rows->count; i++) {
+            int64_t t = ssti_native_time(rows->columns[1 + k] + i * 8);
+            if ((s->any || i != 0) && t < last) {
+                ssti_atomic_store(&s->clocks[k].sorted, (uint32_t)SSTI_UNSORTED);
+            }
+            last = t;
+        }
+        s->clock_last[k] = last;
+    }
+}
+
+static void ssti_rows_skip(const ssti_series *s, ssti_rows *rows, size_t count) {
+    uint32_t c;
+    for (c = 0; c < s->column_count; c++) rows->columns[c] += count * s->columns[c].row_bytes;
+    rows->count -= count;
+}
+
+/* Rows that are too large for a tail become blocks at once. */
+static int ssti_append_direct(ssti_series *s, const ssti_rows *in) {
+    ssti_rows rows = *in, left = *in;
+    uint64_t most = s->block_bytes / s->row_bytes;
+    if (most == 0) most = 1;
+    while (left.count != 0) {
+        int result;
+        rows = left;
+        if (rows.count > most) rows.count = (size_t)most;
+        ssti_lock(&s->store->lock);
+        result = ssti_block_write(s, &rows);
+        ssti_unlock(&s->store->lock);
+        if (result != SST_OK) return result;
+        ssti_clocks_note(s, &rows);
+        s->last_time = ssti_native_time(rows.columns[0] + (rows.count - 1) * 8);
+        s->any = true;
+        ssti_rows_skip(s, &left, rows.count);
+    }
+    return SST_OK;
+}
+
+/* Appends rows whose times were checked. */
+static int ssti_append_checked(ssti_series *s, const ssti_rows *in) {
+    ssti_rows rows, left = *in;
+    uint32_t c;
+    if (s->half_count == 0) return ssti_append_direct(s, in);
+    while (left.count != 0) {
+        uint32_t n = s->fill_count, room = s->fill_capacity - n;
+        if (room == 0) {
+            SSTI_TRY(ssti_tail_turn(s));
+            continue;
+        }
+        rows = left;
+        if (rows.count > room) rows.count = room;
+        for (c = 0; c < s->column_count; c++) {
+            size_t row_bytes = s->columns[c].row_bytes;
+            ssti_copy_in(s->fill[c] + n * row_bytes, rows.columns[c], rows.count * row_bytes);
+        }
+        ssti_clocks_note(s, &rows);
+        s->last_time = ssti_native_time(rows.columns[0] + (rows.count - 1) * 8);
+        s->any = true;
+        s->fill_count = n + (uint32_t)rows.count;
+        ssti_atomic_store(&s->halves[s->half].count, s->fill_count);
+        ssti_rows_skip(s, &left, rows.count);
+    }
+    return SST_OK;
+}
+
+/* May this handle append? */
+static int ssti_append_allowed(sst_stream *stream) {
+    ssti_series *s = stream->series;
+    const sst_stream *writer;
+    if (!s->store->writable) {
+        return ssti_stream_fail(stream, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
+    }
+    if (ssti_atomic_load(&s->finished) != 0) {
+        return ssti_stream_fail(stream, SST_ERR_FINISHED, SSTI_TEXT("the stream is finished"));
+    }
+    writer = ssti_atomic_load(&s->writer);
+    if (writer == stream || writer == NULL) return SST_OK;
+    return ssti_stream_fail(stream, SST_ERR_STATE, SSTI_TEXT("another handle is the writer"));
+}
+
+/* Makes this handle the writer, if there is none. */
+static bool ssti_writer_claim(sst_stream *stream) {
+#if SSTI_HAS_THREADS
+    sst_stream *none = NULL;
+    return ssti_atomic_claim(&stream->series->writer, &none, stream);
+#else
+    stream->series->writer = stream;
+    return true;
+#endif
+}
+
+static bool ssti_order_sound(const ssti_series *s, const ssti_rows *rows) {
+    bool any = s->any;
+    int64_t last = s->last_time;
+    size_t i;
+    for (i = 0; i < rows->count; i++) {
+        int64_t t = ssti_native_time(rows->columns[0] + i * 8);
+        if (any && t <= last) return false;
+        any = true;
+        last = t;
+    }
+    return true;
+}
+
+/* Checks the order of all rows, then appends them. Of several handles the first that appends is
+ * the writer; one that fails is not. */
+static int ssti_append_rows(sst_stream *stream, const ssti_rows *rows) {
+    ssti_series *s = stream->series;
+    bool fresh = ssti_atomic_load(&s->writer) != stream;
+    uint64_t before;
+    int result;
+    if (fresh && !ssti_writer_claim(stream)) {
+        return ssti_stream_fail(stream, SST_ERR_STATE, SSTI_TEXT("another handle is the writer"));
+    }
+    before = fresh ? ssti_series_rows(s) : 0;
+    result = ssti_order_sound(s, rows) ? ssti_append_checked(s, rows) : SST_ERR_ORDER;
+    if (result == SST_OK) return SST_OK;
+    if (fresh && ssti_series_rows(s) == before) {
+        ssti_atomic_store(&s->writer, (sst_stream *)NULL);
+    }
+    return ssti_stream_fail(stream, result,
+                            result == SST_ERR_ORDER ? SSTI_TEXT("time is not increasing")
+                            : result == SST_ERR_BUSY ? SSTI_TEXT("both halves of the tail are full")
+                                                     : SSTI_TEXT("the tail could not be sealed"));
+}
+
+/* The short way in: one row of a stream without timelines. */
+static int ssti_append_one(sst_stream *stream, int64_t time, const void *value) {
+    ssti_series *s = stream->series;
+    ssti_rows rows;
+    SSTI_TRY(ssti_append_allowed(stream));
+    if (s->timeline_count != 0) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the stream has timelines"));
+    }
+    if (ssti_atomic_load(&s->writer) == stream && s->fill_count < s->fill_capacity && s->any &&
+        time > s->last_time) {
+        size_t value_bytes = s->columns[1].row_bytes;
+        uint32_t n = s->fill_count;
+        ssti_copy_in(s->fill[0] + (size_t)n * 8, &time, sizeof time);
+        ssti_copy_in(s->fill[1] + n * value_bytes, value, value_bytes);
+        s->last_time = time;
+        s->fill_count = n + 1;
+        ssti_atomic_store(&s->halves[s->half].count, n + 1);
+        return SST_OK;
+    }
+    rows.columns[0] = (const uint8_t *)&time;
+    rows.columns[1] = (const uint8_t *)value;
+    rows.count = 1;
+    return ssti_append_rows(stream, &rows);
+}
+
+static int ssti_append_scalar(sst_stream *stream, int64_t time, const void *value,
+                              sst_type type) {
+    if (stream == NULL) return SST_ERR_ARG;
+    SSTI_TRY(ssti_append_allowed(stream));
+    if (stream->series->type != type) {
+        return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("another element type"));
+    }
+    if (stream->series->shape[0] != 0) {
+        return ssti_stream_fail(stream, SST_ERR_SHAPE, SSTI_TEXT("the stream is not scalar"));
+    }
+    return ssti_append_one(stream, time, value);
+}
+
+static bool ssti_shape_equal(const uint32_t *a, const uint32_t *b) {
+    int i;
+    for (i = 0; i < 4; i++) {
+        if (a[i] != b[i]) return false;
+        if (a[i] == 0) return true;
+    }
+    return true;
+}
+
+/* ---- making and opening ---- */
+
+/* Checks a name and makes it a span. */
+static bool ssti_name(const char *name, sst_span *out) {
+    out->data = name;
+    out->size = name == NULL ? 0 : strlen(name);
+    return out->size != 0 && out->size <= SST_MAX_NAME &&
+           ssti_utf8((const uint8_t *)name, out->size);
+}
+
+/* Takes type and shape from a description, or from its one field. */
+static int ssti_desc_field(const sst_stream_desc *desc, ssti_definition *d) {
+    const sst_field *f = desc->fields;
+    const uint32_t *shape = desc->shape;
+    d->type = desc->type;
+    d->field_count = 1;
+    if ((f == NULL) != (desc->field_count == 0)) return SST_ERR_ARG;
+    if (desc->field_count > SST_MAX_FIELDS) return SST_ERR_LIMIT;
+    if (f != NULL) {
+        if (desc->field_count > 1) return SST_ERR_UNSUPPORTED;
+        if ((f->flags & ~(uint32_t)SST_RAGGED) != 0) return SST_ERR_ARG;
+        if (f->name != NULL && f->name[0] != 0 && !ssti_name(f->name, &d->field_name)) {
+            return SST_ERR_ARG;
+        }
+        if (desc->type != 0 && (desc->type != f->type ||
+                                !ssti_shape_equal(desc->shape, f->shape))) return SST_ERR_ARG;
+        d->type = f->type;
+        d->field_flags = f->flags;
+        shape = f->shape;
+    }
+    memcpy(d->shape, shape, sizeof d->shape);
+    {
+        int i = ssti_shape_rank(shape);
+        for (; i < 4; i++) d->shape[i] = 0;
+    }
+    return d->type < SST_BOOL || d->type > SST_BYTES ? SST_ERR_ARG : SST_OK;
+}
+
+/* Checks a description and makes it a definition. The only place where its defaults are. */
+static int ssti_desc_check(const sst_stream_desc *desc, ssti_definition *d) {
+    const uint32_t kinds = SST_RAGGED | SST_TAGGED | SST_KEYED | SST_UNTIMED | SST_EQUAL_TIMES;
+    uint64_t elements;
+    uint32_t i, k;
+    memset(d, 0, sizeof *d);
+    if (!ssti_name(desc->name, &d->name)) return SST_ERR_ARG;
+    if ((desc->flags & ~(kinds | SST_OPEN_EXISTING)) != 0) return SST_ERR_ARG;
+    if ((unsigned)desc->time_unit > SST_TICKS || desc->retain_time < 0) return SST_ERR_ARG;
+    if (desc->block_bytes != 0 && (desc->block_bytes < SSTI_BLOCK_BYTES_MIN ||
+                                   desc->block_bytes > SSTI_BLOCK_BYTES_MAX)) return SST_ERR_ARG;
+    SSTI_TRY(ssti_desc_field(desc, d));
+    for (i = 0; i < SST_MAX_TIMELINES && desc->timelines[i] != NULL; i++) {
+        if (!ssti_name(desc->timelines[i], &d->timelines[i])) return SST_ERR_ARG;
+        for (k = 0; k < i; k++) {
+            if (strcmp(desc->timelines[i], desc->timelines[k]) == 0) return SST_ERR_ARG;
+        }
+    }
+    d->timeline_count = i;
+    d->flags = desc->flags & kinds;
+    d->unit = desc->time_unit;
+    if (!ssti_definition_readable(d) || desc->codec != SST_CODEC_RAW || desc->retain_rows != 0 ||
+        desc->retain_time != 0) return SST_ERR_UNSUPPORTED;
+    if (!ssti_shape_elements(d->shape, &elements) ||
+        elements * ssti_type_bytes(d->type) > SST_MAX_ROW_BYTES) return SST_ERR_LIMIT;
+    return SST_OK;
+}
+
+/* Is an existing stream the one that is asked for? */
+static int ssti_series_compare(const ssti_series *s, const ssti_definition *d) {
+    uint32_t i;
+    if (s->type != d->type) return SST_ERR_TYPE;
+    if (!ssti_shape_equal(s->shape, d->shape)) return SST_ERR_SHAPE;
+    if (s->flags != d->flags || s->unit != d->unit || s->timeline_count != d->timeline_count ||
+        strlen(s->field_name) != d->field_name.size ||
+        memcmp(s->field_name, d->field_name.size == 0 ? "" : d->field_name.data,
+               d->field_name.size) != 0) return SST_ERR_ARG;
+    for (i = 0; i < s->timeline_count; i++) {
+        if (strcmp(s->timelines[i], (const char *)d->timelines[i].data) != 0) return SST_ERR_ARG;
+    }
+    return SST_OK;
+}
+
+/* Links a handle into its store. Under the lock. */
+static void ssti_stream_link(sst_stream *stream, ssti_series *s) {
+    sst_store *store = s->store;
+    stream->series = s;
+    stream->next = store->handles;
+    if (store->handles != NULL) store->handles->previous = stream;
+    store->handles = stream;
+}
+
+/* How a stream's rows come in: through halves, or, too large for them, at once. */
+static void ssti_series_prepare(ssti_series *s, const sst_stream_desc *desc) {
+    if (desc->block_bytes != 0) s->block_bytes = desc->block_bytes;
+    s->half_count = s->row_bytes > s->block_bytes / 4 ? 0
+                    : (s->store->flags & SST_DEFERRED) != 0 ? 2 : 1;
+}
+
+/* Makes the stream and its record, or finds it. Under the lock. */
+static int ssti_series_create(sst_store *store, const sst_stream_desc *desc,
+                              ssti_definition *d, ssti_series **out) {
+    ssti_series *s = ssti_series_named(store, d->name.data, d->name.size);
+    ssti_draft draft;
+    int result;
+    *out = s;
+    if (s != NULL) {
+        if ((desc->flags & SST_OPEN_EXISTING) == 0) return SST_ERR_EXISTS;
+        return ssti_series_compare(s, d);
+    }
+    SSTI_TRY(ssti_series_room(store));
+    d->number = store->series_count + 1;
+    s = ssti_series_new(store, d);
+    if (s == NULL) return SST_ERR_MEMORY;
+    ssti_series_prepare(s, desc);
+    result = ssti_record_begin(store, &draft, SSTI_STREAM, ssti_stream_payload_bytes(s), 0);
+    if (result != SST_OK) {
+        ssti_series_free(&store->allocator, s);
+        return result;
+    }
+    ssti_stream_payload(s, ssti_draft_payload(&draft));
+    draft.header.stream = s->number;
+    ssti_record_commit_whole(store, &draft);
+    ssti_series_insert(store, store->series_count, s);
+    *out = s;
+    return SST_OK;
+}
+
+SST_API int sst_stream_create(sst_store *store, const sst_stream_desc *desc, sst_stream **out) {
+    ssti_definition d;
+    ssti_series *s;
+    sst_stream *stream;
+    int result;
+    if (out != NULL) *out = NULL;
+    if (store == NULL) return SST_ERR_ARG;
+    if (!store->writable) {
+        return ssti_store_fail(store, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
+    }
+    if (desc == NULL || out == NULL) return ssti_store_fail(store, SST_ERR_ARG, SSTI_TEXT("NULL"));
+    result = ssti_desc_check(desc, &d);
+    if (result != SST_OK) {
+        return ssti_store_fail(store, result, SSTI_TEXT("a stream like this cannot be"));
+    }
+    stream = (sst_stream *)ssti_alloc_zero(&store->allocator, sizeof *stream);
+    if (stream == NULL) return ssti_store_fail(store, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
+    if (desc->fields != NULL) stream->value_offset = desc->fields[0].offset;
+    ssti_lock(&store->lock);
+    result = ssti_series_create(store, desc, &d, &s);
+    if (result == SST_OK) ssti_stream_link(stream, s);
+    ssti_unlock(&store->lock);
+    if (result != SST_OK) {
+        ssti_free(&store->allocator, stream, sizeof *stream);
+        return ssti_store_fail(store, result, SSTI_TEXT("the stream could not be created"));
+    }
+    *out = stream;
+    return SST_OK;
+}
+
+SST_API int sst_stream_open(sst_store *store, const char *name, sst_stream **out) {
+    ssti_series *s;
+    sst_stream *stream;
+    if (out != NULL) *out = NULL;
+    if (store == NULL) return SST_ERR_ARG;
+    if (name == NULL || out == NULL) return ssti_store_fail(store, SST_ERR_ARG, SSTI_TEXT("NULL"));
+    stream = (sst_stream *)ssti_alloc_zero(&store->allocator, sizeof *stream);
+    if (stream == NULL) return ssti_store_fail(store, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
+    ssti_lock(&store->lock);
+    s = ssti_series_named(store, name, strlen(name));
+    if (s != NULL && s->readable) ssti_stream_link(stream, s);
+    ssti_unlock(&store->lock);
+    if (s == NULL || !s->readable) {
+        ssti_free(&store->allocator, stream, sizeof *stream);
+        if (s == NULL) {
+            return ssti_store_fail(store, SST_ERR_NOT_FOUND, SSTI_TEXT("no stream of that name"));
+        }
+        return ssti_store_fail(store, SST_ERR_UNSUPPORTED, SSTI_TEXT("an unknown kind of stream"));
+    }
+    *out = stream;
+    return SST_OK;
+}
+
+SST_API void sst_stream_close(sst_stream *stream) {
+    sst_store *store;
+    sst_allocator a;
+    if (stream == NULL) return;
+    store = stream->series->store;
+    a = store->allocator;
+    ssti_lock(&store->lock);
+    if (stream->previous != NULL) stream->previous->next = stream->next;
+    else store->handles = stream->next;
+    if (stream->next != NULL) stream->next->previous = stream->previous;
+    ssti_unlock(&store->lock);
+    if (ssti_atomic_load(&stream->series->writer) == stream) {
+        ssti_atomic_store(&stream->series->writer, (sst_stream *)NULL);
+    }
+    ssti_free(&a, stream->scratch, stream->scratch_bytes);
+    ssti_free(&a, stream, sizeof *stream);
+}
+
+SST_API void sst_stream_error(const sst_stream *stream, sst_error *out) {
+    if (out == NULL) return;
+    memset(out, 0, sizeof *out);
+    out->what = "";
+    if (stream != NULL) ssti_error_copy(out, &stream->error);
+}
+
+SST_API uint64_t sst_rows(const sst_stream *stream) {
+    return stream == NULL ? 0 : ssti_series_rows(stream->series);
+}
+
+SST_API uint64_t sst_first_row(const sst_stream *stream) {
+    (void)stream;
+    return 0;
+}
+
+SST_API int sst_append(sst_stream *stream, int64_t time, const void *value) {
+    if (stream == NULL) return SST_ERR_ARG;
+    if (value == NULL) {
+        SSTI_TRY(ssti_append_allowed(stream));
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("value is NULL"));
+    }
+    return ssti_append_one(stream, time, (const uint8_t *)value + stream->value_offset);
+}
+
+SST_API int sst_append_rows(sst_stream *stream, const int64_t *times, const void *values,
+                            size_t rows) {
+    ssti_rows in;
+    if (stream == NULL) return SST_ERR_ARG;
+    SSTI_TRY(ssti_append_allowed(stream));
+    if (stream->series->timeline_count != 0) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the stream has timelines"));
+    }
+    if (rows == 0) return SST_OK;
+    if (times == NULL || values == NULL) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("times or values is NULL"));
+    }
+    in.columns[0] = (const uint8_t *)times;
+    in.columns[1] = (const uint8_t *)values;
+    in.count = rows;
+    return ssti_append_rows(stream, &in);
+}
+
+SST_API int sst_append_row(sst_stream *stream, const sst_row *row) {
+    ssti_series *s;
+    const void *value;
+    size_t count;
+    ssti_rows in;
+    uint32_t i;
+    if (stream == NULL) return SST_ERR_ARG;
+    SSTI_TRY(ssti_append_allowed(stream));
+    s = stream->series;
+    if (row == NULL || (row->value == NULL) == (row->cells == NULL)) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("value or cells, one of them"));
+    }
+    value = row->cells != NULL ? row->cells[0].data : row->value;
+    count = row->cells != NULL ? row->cells[0].count : row->count;
+    if (value == NULL || row->tag != 0 || row->flags != 0 || row->key.kind != 0 ||
+        (row->timelines != NULL) != (s->timeline_count != 0)) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the row has another form"));
+    }
+    if (row->type != 0 && row->type != s->type) {
+        return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("another element type"));
+    }
+    if ((row->type != 0 && !ssti_shape_equal(row->shape, s->shape)) || count > 1) {
+        return ssti_stream_fail(stream, SST_ERR_SHAPE, SSTI_TEXT("another shape"));
+    }
+    in.columns[0] = (const uint8_t *)&row->time;
+    for (i = 0; i < s->timeline_count; i++) {
+        in.columns[1 + i] = (const uint8_t *)&row->timelines[i];
+    }
+    in.columns[1 + i] = (const uint8_t *)value;
+    in.count = 1;
+    return ssti_append_rows(stream, &in);
+}
+
+SST_API int sst_append_view(sst_stream *stream, const sst_view *rows) {
+    ssti_series *s;
+    ssti_rows in;
+    uint32_t i;
+    if (stream == NULL) return SST_ERR_ARG;
+    SSTI_TRY(ssti_append_allowed(stream));
+    s = stream->series;
+    if (rows == NULL) return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("rows is NULL"));
+    if (rows->count == 0) return SST_OK;
+    for (i = 0; i < SST_MAX_TIMELINES; i++) {
+        if ((rows->timelines[i] != NULL) != (i < s->timeline_count)) break;
+    }
+    if (i < SST_MAX_TIMELINES || rows->times == NULL || rows->values == NULL ||
+        rows->offsets != NULL || rows->tags != NULL || rows->key_offsets != NULL ||
+        rows->column_count > 1) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the view has other columns"));
+    }
+    if (rows->count > SIZE_MAX / s->row_bytes) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the view has too many rows"));
+    }
+    in.columns[0] = (const uint8_t *)rows->times;
+    for (i = 0; i < s->timeline_count; i++) {
+        in.columns[1 + i] = (const uint8_t *)rows->timelines[i];
+    }
+    in.columns[1 + i] = (const uint8_t *)rows->values;
+    in.count = (size_t)rows->count;
+    return ssti_append_rows(stream, &in);
+}
+
+SST_API int sst_append_f64(sst_stream *stream, int64_t time, double value) {
+    return ssti_append_scalar(stream, time, &value, SST_F64);
+}
+
+SST_API int sst_append_f32(sst_stream *stream, int64_t time, float value) {
+    return ssti_append_scalar(stream, time, &value, SST_F32);
+}
+
+SST_API int sst_append_i64(sst_stream *stream, int64_t time, int64_t value) {
+    return ssti_append_scalar(stream, time, &value, SST_I64);
+}
+
+SST_API int sst_append_i32(sst_stream *stream, int64_t time, int32_t value) {
+    return ssti_append_scalar(stream, time, &value, SST_I32);
+}
+
+SST_API int sst_append_u8(sst_stream *stream, int64_t time, uint8_t value) {
+    return ssti_append_scalar(stream, time, &value, SST_U8);
+}
+
+SST_API int sst_append_bool(sst_stream *stream, int64_t time, bool value) {
+    uint8_t byte = value ? 1 : 0;
+    return ssti_append_scalar(stream, time, &byte, SST_BOOL);
+}
+
+SST_API int sst_stream_finish(sst_stream *stream) {
+    ssti_series *s;
+    int result;
+    if (stream == NULL) return SST_ERR_ARG;
+    s = stream->series;
+    if (!s->store->writable) {
+        return ssti_stream_fail(stream, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
+    }
+    if (ssti_atomic_load(&s->finished) != 0) return SST_OK;
+    result = ssti_tail_seal(s, true);
+    if (result == SST_OK) {
+        ssti_lock(&s->store->lock);
+        if (s->finished == 0) result = ssti_record_bare(s->store, SSTI_FINISH, s->number, 0, 0);
+        if (result == SST_OK) ssti_atomic_store(&s->finished, 1u);
+        ssti_unlock(&s->store->lock);
+    }
+    if (result == SST_OK) return SST_OK;
+    return ssti_stream_fail(stream, result, SSTI_TEXT("the tail could not be sealed"));
+}
+
+/* ============================================================================================
+ * >>store  Stores: create, open, image, metadata, close.
+ * ============================================================================================ */
+
+/* ---- options ---- */
+
+/* Checks the options and applies every default: the only place that does. */
+static int ssti_options_check(const sst_options *options, sst_options *o) {
+    const uint32_t known = SST_REPLACE | SST_CREATE | SST_NO_LIVE | SST_NO_MAP | SST_NO_SYNC |
+                           SST_DEFERRED | SST_VERIFY | SST_TRUST;
+    memset(o, 0, sizeof *o);
+    if (options != NULL) *o = *options;
+    if ((o->flags & ~known) != 0) return SST_ERR_ARG;
+    if ((o->flags & SST_VERIFY) != 0 && (o->flags & SST_TRUST) != 0) return SST_ERR_ARG;
+    if (o->block_bytes == 0) o->block_bytes = SSTI_BLOCK_BYTES;
+    if (o->sync_align == 0) o->sync_align = 4096;
+    if (o->block_bytes < SSTI_BLOCK_BYTES_MIN || o->block_bytes > SSTI_BLOCK_BYTES_MAX ||
+        o->sync_align < 64 || o->sync_align > 0x100000u ||
+        (o->sync_align & (o->sync_align - 1)) != 0) return SST_ERR_ARG;
+    if (o->allocator != NULL && o->allocator->resize == NULL) return SST_ERR_ARG;
+#if !SSTI_HAS_MALLOC
+    if (o->allocator == NULL) return SST_ERR_ARG;
+#endif
+    if (o->io == NULL) o->io = sst_io_default();
+    return SST_OK;
+}
+
+/* A store without contents. */
+static int ssti_store_new(const sst_options *o, sst_store **out) {
+    sst_allocator a;
+    sst_store *store;
+    memset(&a, 0, sizeof a);
+#if SSTI_HAS_MALLOC
+    a.resize = ssti_malloc_resize;
+#endif
+    if (o->allocator != NULL) a = *o->allocator;
+    store = (sst_store *)ssti_alloc_zero(&a, sizeof *store);
+    if (store == NULL) return SST_ERR_MEMORY;
+    store->allocator = a;
+    if (o->io != NULL) store->io = *o->io;
+    store->flags = o->flags;
+    store->block_bytes = o->block_bytes;
+    store->direct = !SSTI_BIG_ENDIAN;
+    *out = store;
+    return SST_OK;
+}
+
+/* Frees the streams and metadata, as far as they were read. */
+static void ssti_store_forget(sst_store *store) {
+    const sst_allocator *a = &store->allocator;
+    uint32_t i;
+    for (i = 0; i < store->series_count; i++) ssti_series_free(a, ssti_series_at(store, i));
+    for (i = 0; i < SSTI_CHUNKS; i++) {
+        ssti_free(a, store->series[i], SSTI_CHUNK_ITEMS(i) * sizeof(ssti_series *));
+        store->series[i] = NULL;
+    }
+    store->series_count = 0;
+    ssti_map_free(a, &store->names);
+    ssti_metas_free(a, &store->metas);
+    store->index_offset = 0;
+}
+
+static void ssti_extents_free(const sst_allocator *a, ssti_extent *items, uint32_t count,
+                              uint32_t capacity) {
+    uint32_t i;
+    for (i = 0; i < count; i++) ssti_free(a, items[i].memory, items[i].memory_bytes);
+    ssti_free(a, items, capacity * sizeof *items);
+}
+
+static void ssti_store_free(sst_store *store) {
+    sst_allocator a = store->allocator;
+    while (store->handles != NULL) sst_stream_close(store->handles);
+    ssti_store_forget(store);
+    ssti_extents_free(&a, store->spare, store->spare_count, store->spare_capacity);
+    ssti_extents_free(&a, store->retired, store->retired_count, store->retired_capacity);
+    ssti_extents_free(&a, store->extents, store->extent_count, store->extent_capacity);
+    ssti_free(&a, store, sizeof *store);
+}
+
+/* ---- creating ---- */
+
+/* uuid (version 4, RFC 9562), salt and session id, from the seed or from the host. */
+static int ssti_store_identify(sst_store *store, uint64_t seed, uint8_t *uuid,
+                               uint64_t *session) {
+    uint64_t words[3];
+    if (seed != 0) {
+        int i;
+        store->random = seed;
+        for (i = 0; i < 3; i++) words[i] = ssti_random(&store->random);
+    } else {
+        if (store->io.entropy == NULL) return SST_ERR_ARG;
+        SSTI_TRY(store->io.entropy(store->io.user, words, sizeof words));
+        store->random = words[2];
+    }
+    ssti_put64(uuid, words[0]);
+    ssti_put64(uuid + 8, words[1]);
+    uuid[6] = (uint8_t)((uuid[6] & 0x0F) | 0x40);
+    uuid[8] = (uint8_t)((uuid[8] & 0x3F) | 0x80);
+    store->salt = (uint32_t)ssti_random(&store->random);
+    *session = ssti_random(&store->random);
+    return SST_OK;
+}
+
+/* The file header and the session's first SYNC. */
+static int ssti_store_begin(sst_store *store, uint64_t seed) {
+    uint8_t *h = store->header;
+    uint64_t session;
+    SSTI_TRY(ssti_store_identify(store, seed, h + 16, &session));
+    memcpy(h, ssti_file_magic, 8);
+    ssti_put16(h + 8, SSTI_VERSION_MAJOR);
+    ssti_put16(h + 10, SSTI_VERSION_MINOR);
+    ssti_put32(h + 12, store->salt);
+    if (store->io.now_ns != NULL) {
+        ssti_put64(h + 32, (uint64_t)store->io.now_ns(store->io.user, SST_CLOCK_REALTIME));
+    }
+    ssti_file_header_seal(h);
+    SSTI_TRY(ssti_extent_room(store, SSTI_RECORD_BYTES));
+    memcpy(store->extents[0].data, h, SSTI_RECORD_BYTES);
+    store->extents[0].used = SSTI_RECORD_BYTES;
+    store->end = SSTI_RECORD_BYTES;
+    return ssti_record_bare(store, SSTI_SYNC, 0, 0, ssti_signed(session));
+}
+
+/* Tells the caller why there is no store. */
+static int ssti_make_failed(const sst_options *options, int result, const char *what) {
+    if (options != NULL && options->error != NULL) (void)ssti_fail(options->error, result, what);
+    return result;
+}
+
+SST_API int sst_create(const char *path, const sst_options *options, sst_store **out) {
+    sst_options o;
+    sst_store *store;
+    int result;
+    if (out == NULL) return ssti_make_failed(options, SST_ERR_ARG, SSTI_TEXT("out is NULL"));
+    *out = NULL;
+    result = ssti_options_check(options, &o);
+    if (result != SST_OK) {
+        return ssti_make_failed(options, result, SSTI_TEXT("an option is not allowed"));
+    }
+    if (path != NULL) {
+        return ssti_make_failed(options, SST_ERR_UNSUPPORTED,
+                                SSTI_TEXT("this version keeps stores in memory only"));
+    }
+    result = ssti_store_new(&o, &store);
+    if (result == SST_OK) {
+        store->writable = true;
+        result = ssti_store_begin(store, o.seed);
+        if (result != SST_OK) ssti_store_free(store);
+    }
+    if (result == SST_OK) *out = store;
+    return ssti_make_failed(options, result, result == SST_OK ? "" :
+                            SSTI_TEXT("no memory, or no randomness and no seed"));
+}
+
+/* ---- opening ---- */
+
+#if SSTI_HAS_READ
+
+/* S of >>format: how far the file is known to have been on stable storage. */
+static uint64_t ssti_scan_synced(const sst_store *store) {
+    ssti_walk w;
+    uint64_t synced = 0;
+    ssti_walk_begin(&w, store);
+    while (ssti_walk_next(&w)) {
+        const ssti_header *h = &w.header;
+        uint64_t length = 0;
+        if (!w.sound) continue;
+        if (h->type == SSTI_SYNC && h->first_row <= w.offset) length = h->first_row;
+        if (h->type == SSTI_END && (h->flags & SSTI_END_UNSYNCED) == 0) length = w.offset;
+        if (length > synced) synced = length;
+    }
+    return synced;
+}
+
+/* Applies a record that defines something. What makes no sense is passed over. An INDEX counts
+ * only where something before it was lost: records win over it. */
+static int ssti_scan_define(sst_store *store, const ssti_walk *w, bool *lost) {
+    ssti_cursor c;
+    int result = SST_OK;
+    c.at = ssti_walk_payload(w);
+    c.left = w->header.payload;
+    switch (w->header.type) {
+    case SSTI_STREAM:
+    case SSTI_META:
+    case SSTI_FINISH: result = ssti_define(store, &w->header, c); break;
+    case SSTI_INDEX:
+        store->index_offset = w->offset;
+        if (*lost) result = ssti_index_define(store, c);
+        if (result == SST_OK) *lost = false;
+        break;
+    default:
+        if (w->header.type >= SSTI_MUST_UNDERSTAND) result = SST_ERR_UNSUPPORTED;
+        break;
+    }
+    return result == SST_ERR_CORRUPT ? SST_OK : result;
+}
+
+/* Finds the cut, and applies the definitions before it. */
+static int ssti_scan_cut(sst_store *store, uint64_t *cut, bool *ended) {
+    ssti_walk w;
+    uint64_t synced = store->synced;
+    bool lost = false;
+    *ended = false;
+    ssti_walk_begin(&w, store);
+    for (;;) {
+        bool more = ssti_walk_next(&w);
+        if (!more || (w.gap != w.offset && (w.gap >= synced || w.offset > synced))) {
+            *cut = w.gap >= synced ? w.gap : synced;
+            return SST_OK;
+        }
+        if (w.offset >= synced && (!w.sound || (w.header.type == SSTI_BLOCK &&
+                                                !ssti_block_sound(store, w.offset, &w.header)))) {
+            *cut = w.offset;
+            return SST_OK;
+        }
+        *ended = w.header.type == SSTI_END;
+        if (w.gap != w.offset || !w.sound) lost = true;
+        if (w.sound) SSTI_TRY(ssti_scan_define(store, &w, &lost));
+    }
+}
+
+/* Collects the blocks of every stream, in lists in the order of the streams. */
+static int ssti_scan_blocks(sst_store *store, ssti_list **lists) {
+    ssti_walk w;
+    ssti_walk_begin(&w, store);
+    while (ssti_walk_next(&w)) {
+        const ssti_header *h = &w.header;
+        ssti_block b;
+        uint32_t at;
+        bool found;
+        int result;
+        if (h->type != SSTI_BLOCK || h->payload < SSTI_ENTRY_BYTES) continue;
+        at = ssti_series_find(store, h->stream, &found);
+        if (!found || !ssti_series_at(store, at)->readable) continue;
+        memset(&b, 0, sizeof b);
+        b.offset = w.offset;
+        b.data = ssti_bytes(store, w.offset, SSTI_RECORD_BYTES + h->payload);
+        b.first_row = h->first_row;
+        b.first_time = h->first_time;
+        b.last_time = h->last_time;
+        b.rows = h->rows;
+        result = ssti_list_add(ssti_series_at(store, at), lists[at], &b);
+        if (result != SST_OK && result != SST_ERR_CORRUPT) return result;
+    }
+    return SST_OK;
+}
+
+/* Gives every stream the list of blocks that hopping finds. Lists that readers may be using stay
+ * until the store is closed. */
+static int ssti_scan_lists(sst_store *store) {
+    const sst_allocator *a = &store->allocator;
+    uint32_t i, n = store->series_count;
+    ssti_list **lists = (ssti_list **)ssti_alloc_zero(a, (n + 1) * sizeof *lists);
+    int result = lists == NULL ? SST_ERR_MEMORY : SST_OK;
+    for (i = 0; i < n && result == SST_OK; i++) {
+        lists[i] = (ssti_list *)ssti_alloc_zero(a, sizeof **lists);
+        if (lists[i] == NULL) result = SST_ERR_MEMORY;
+    }
+    if (result == SST_OK) result = ssti_scan_blocks(store, lists);
+    for (i = 0; i < n && lists != NULL; i++) {
+        ssti_series *s = ssti_series_at(store, i);
+        if (result == SST_OK) {
+            if (store->index_lies != 0) s->list_before = s->list;
+            else ssti_list_free(s->list, a, s->column_count);
+            ssti_atomic_store(&s->list, lists[i]);
+        } else {
+            ssti_list_free(lists[i], a, s->column_count);
+        }
+    }
+    ssti_free(a, lists, (n + 1) * sizeof *lists);
+    return result;
+}
+
+/* After a query failed because the index lied: reads the blocks by hopping. True: ask again. */
+static bool ssti_index_mend(sst_store *store) {
+    bool mended = false;
+    if (ssti_atomic_load(&store->index_lies) == 0) return false;
+    ssti_lock(&store->lock);
+    if (store->index_lies == 1 && ssti_scan_lists(store) == SST_OK) {
+        ssti_atomic_store(&store->index_lies, 2u);
+    }
+    mended = store->index_lies == 2;
+    ssti_unlock(&store->lock);
+    return mended;
+}
+
+/* Reads a file by hopping from header to header. */
+static int ssti_store_scan(sst_store *store) {
+    uint64_t cut, size = store->image_bytes;
+    store->synced = ssti_scan_synced(store);
+    SSTI_TRY(ssti_scan_cut(store, &cut, &store->finished));
+    store->image_bytes = cut < size ? cut : size;
+    store->torn_bytes = size - store->image_bytes;
+    if (store->torn_bytes != 0) store->finished = false;
+    return ssti_scan_lists(store);
+}
+
+/* Reads a file by its END and INDEX. */
+static int ssti_store_load(sst_store *store) {
+    ssti_header h;
+    uint64_t size = store->image_bytes, end = size - SSTI_RECORD_BYTES;
+    if (size < 2 * SSTI_RECORD_BYTES || size % 64 != 0 || !ssti_header_at(store, end, &h) ||
+        h.type != SSTI_END || h.payload != 0 || (h.flags & SSTI_END_UNSYNCED) != 0 ||
+        h.first_row == 0 || h.first_row >= end) return SST_ERR_CORRUPT;
+    SSTI_TRY(ssti_index_load(store, h.first_row));
+    store->synced = end;
+    store->finished = true;
+    return SST_OK;
+}
+
+/* Is this a file header of ours, and one that we may read? */
+static int ssti_file_header_check(const uint8_t *h) {
+    if (memcmp(h, ssti_file_magic, 8) != 0) return SST_ERR_FORMAT;
+    if (ssti_get32(h + 60) != sst_crc32c(h, 60, 0)) return SST_ERR_CORRUPT;
+    if (ssti_get16(h + 8) != SSTI_VERSION_MAJOR) return SST_ERR_UNSUPPORTED;
+    if ((ssti_get32(h + 40) & 0xFFFF0000u) != 0) return SST_ERR_UNSUPPORTED;
+    return SST_OK;
+}
+
+/* Takes the file header; where it is damaged, the salt of the first record that validates. */
+static int ssti_store_header(sst_store *store) {
+    const uint8_t *p = ssti_bytes(store, 0, SSTI_RECORD_BYTES);
+    uint64_t at;
+    int result;
+    if (p == NULL) return SST_ERR_FORMAT;
+    memcpy(store->header, p, SSTI_RECORD_BYTES);
+    result = ssti_file_header_check(store->header);
+    if (result == SST_OK) {
+        store->salt = ssti_get32(store->header + 12);
+        return SST_OK;
+    }
+    if (result == SST_ERR_UNSUPPORTED) return result;
+    memset(store->header, 0, SSTI_RECORD_BYTES);
+    for (at = SSTI_RECORD_BYTES; (p = ssti_bytes(store, at, SSTI_RECORD_BYTES)) != NULL; at += 64) {
+        uint8_t copy[SSTI_RECORD_BYTES];
+        ssti_header h;
+        if (memcmp(p, ssti_record_magic, 4) != 0) continue;
+        memcpy(copy, p, sizeof copy);
+        if (ssti_header_decode(copy, at, &h)) {
+            store->salt = h.salt;
+            return SST_OK;
+        }
+    }
+    return SST_ERR_FORMAT;
+}
+
+/* Where the file header was damaged, the INDEX has a copy. */
+static void ssti_store_header_mend(sst_store *store) {
+    ssti_cursor c;
+    if (store->header[0] != 0 || store->index_offset == 0) return;
+    if (ssti_index_at(store, store->index_offset, &c) && ssti_file_header_check(c.at) == SST_OK) {
+        memcpy(store->header, c.at, SSTI_RECORD_BYTES);
+    }
+}
+
+static int ssti_store_read(sst_store *store) {
+    int result;
+    SSTI_TRY(ssti_store_header(store));
+    result = ssti_store_load(store);
+    if (result == SST_ERR_CORRUPT || result == SST_ERR_LIMIT) {
+        ssti_store_forget(store);
+        result = ssti_store_scan(store);
+    }
+    if (result == SST_OK) ssti_store_header_mend(store);
+    return result;
+}
+
+SST_API int sst_open_memory(const void *bytes, size_t size, const sst_options *options,
+                            sst_store **out) {
+    sst_options o;
+    sst_store *store;
+    const char *what = "";
+    int result;
+    if (out == NULL) return ssti_make_failed(options, SST_ERR_ARG, SSTI_TEXT("out is NULL"));
+    *out = NULL;
+    result = ssti_options_check(options, &o);
+    if (result != SST_OK || bytes == NULL) {
+        return ssti_make_failed(options, SST_ERR_ARG, SSTI_TEXT("an argument is not allowed"));
+    }
+    result = ssti_store_new(&o, &store);
+    if (result != SST_OK) return ssti_make_failed(options, result, SSTI_TEXT("out of memory"));
+    store->image = (const uint8_t *)bytes;
+    store->image_bytes = size;
+    if (((uintptr_t)bytes & 7) != 0) store->direct = false;
+    result = ssti_store_read(store);
+    if (result == SST_OK && (o.flags & SST_VERIFY) != 0) result = sst_verify(store, NULL);
+    if (result == SST_ERR_FORMAT) what = SSTI_TEXT("this is not a store");
+    else if (result == SST_ERR_UNSUPPORTED) what = SSTI_TEXT("of a newer format");
+    else if (result == SST_ERR_CORRUPT) what = SSTI_TEXT("a checksum is wrong");
+    else if (result != SST_OK) what = SSTI_TEXT("out of memory");
+    if (result == SST_OK) *out = store;
+    else ssti_store_free(store);
+    return ssti_make_failed(options, result, what);
+}
+
+#endif /* SSTI_HAS_READ */
+
+/* ---- sealing and the image ---- */
+
+static int ssti_store_seal(sst_store *store, bool all) {
+    uint32_t i, n = ssti_atomic_load(&store->series_count);
+    for (i = 0; i < n; i++) {
+        int result = ssti_tail_seal(ssti_series_at(store, i), all);
+        if (result != SST_OK) {
+            return ssti_store_fail(store, result, SSTI_TEXT("a tail could not be sealed"));
+        }
+    }
+    return SST_OK;
+}
+
+static int ssti_store_seal_checked(sst_store *store, bool all) {
+    if (store == NULL) return SST_ERR_ARG;
+    if (!store->writable) {
+        return ssti_store_fail(store, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
+    }
+    return ssti_store_seal(store, all);
+}
+
+SST_API int sst_flush(sst_store *store) { return ssti_store_seal_checked(store, true); }
+
+SST_API int sst_poll(sst_store *store) { return ssti_store_seal_checked(store, false); }
+
+#if SSTI_HAS_READ
+
+/* Writes a stream's time table where the newest one covers too little. Without memory there is
+ * none: it is only a help. Under the lock. */
+static int ssti_table_write(ssti_series *s) {
+    ssti_look look;
+    ssti_table *t, *made = NULL;
+    ssti_draft d;
+    sst_error unused;
+    uint8_t *p;
+    int result;
+    memset(&look, 0, sizeof look);
+    look.series = s;
+    look.error = &unused;
+    look.list = s->list;
+    look.blocks = s->list->count;
+    if (look.blocks < SSTI_TABLE_MIN_BLOCKS ||
+        look.blocks - s->table_blocks <= s->table_blocks / 8) return SST_OK;
+    t = ssti_atomic_load(&s->table);
+    if (t == NULL || t->blocks != look.blocks) t = made = ssti_table_make(&look);
+    if (t == NULL) return SST_OK;
+    result = ssti_record_begin(s->store, &d, SSTI_TABLE, 64 + t->count * t->width, 0);
+    if (result == SST_OK) {
+        p = ssti_draft_payload(&d);
+        memset(p, 0, 64);
+        ssti_put32(p, 1);
+        ssti_put32(p + 4, t->blocks);
+        ssti_put64(p + 8, (uint64_t)t->first);
+        ssti_put64(p + 16, (uint64_t)t->last);
+        p[24] = t->shift;
+        p[25] = t->row_bits;
+        p[26] = t->width;
+        ssti_put64(p + 32, t->count);
+        memcpy(p + 64, t->entries, (size_t)t->count * t->width);
+        d.header.stream = s->number;
+        ssti_record_commit_whole(s->store, &d);
+        s->table_offset = d.offset;
+        s->table_blocks = t->blocks;
+    }
+    ssti_table_free(&s->store->allocator, made);
+    return result;
+}
+
+#endif
+
+/* Tables, INDEX and END, if anything is new. Under the lock. */
+static int ssti_store_end(sst_store *store) {
+    uint32_t i;
+    if (store->ended) return SST_OK;
+    for (i = 0; i < store->series_count; i++) {
+#if SSTI_HAS_READ
+        SSTI_TRY(ssti_table_write(ssti_series_at(store, i)));
+#endif
+    }
+    SSTI_TRY(ssti_index_write(store));
+    return ssti_record_bare(store, SSTI_END, 0, store->index_offset, 0);
+}
+
+/* Makes one extent of all, with room to grow where there is memory. Under the lock. */
+static int ssti_extents_join(sst_store *store) {
+    const sst_allocator *a = &store->allocator;
+    uint32_t i, n = store->extent_count;
+    ssti_extent joined;
+    if (n <= 1) return SST_OK;
+    if (store->end > SIZE_MAX / 4) return SST_ERR_LIMIT;
+    SSTI_TRY(ssti_grow(a, (void **)&store->retired, &store->retired_capacity,
+                       store->retired_count + n, sizeof joined));
+    if (ssti_extent_make(a, &joined, (size_t)(store->end + store->end / 2)) != SST_OK) {
+        SSTI_TRY(ssti_extent_make(a, &joined, (size_t)store->end));
+    }
+    for (i = 0; i < n; i++) {
+        const ssti_extent *e = &store->extents[i];
+        memcpy(joined.data + (size_t)e->base, e->data, e->used);
+        store->retired[store->retired_count++] = *e;
+    }
+    joined.used = (size_t)store->end;
+    store->extents[0] = joined;
+    store->extent_count = 1;
+    return SST_OK;
+}
+
+SST_API int sst_image(sst_store *store, const void **bytes, size_t *size) {
+    int result;
+    if (bytes != NULL) *bytes = NULL;
+    if (size != NULL) *size = 0;
+    if (store == NULL) return SST_ERR_ARG;
+    if (!store->writable) {
+        return ssti_store_fail(store, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
+    }
+    if (bytes == NULL || size == NULL) {
+        return ssti_store_fail(store, SST_ERR_ARG, SSTI_TEXT("bytes or size is NULL"));
+    }
+    SSTI_TRY(ssti_store_seal(store, true));
+    ssti_lock(&store->lock);
+    result = ssti_store_end(store);
+    if (result == SST_OK) result = ssti_extents_join(store);
+    if (result == SST_OK) {
+        *bytes = store->extents[0].data;
+        *size = store->extents[0].used;
+    }
+    ssti_unlock(&store->lock);
+    if (result == SST_OK) return SST_OK;
+    return ssti_store_fail(store, result, SSTI_TEXT("no memory for the image"));
+}
+
+SST_API int sst_close(sst_store *store) {
+    if (store != NULL) ssti_store_free(store);
+    return SST_OK;
+}
+
+SST_API int sst_abort(sst_store *store) {
+    if (store == NULL) return SST_ERR_ARG;
+    if (!store->writable) {
+        return ssti_store_fail(store, SST_ERR_STATE, SSTI_TEXT("not made by sst_create"));
+    }
+    ssti_store_free(store);
+    return SST_OK;
+}
+
+SST_API int sst_store_info(sst_store *store, sst_info *out) {
+    if (store == NULL) return SST_ERR_ARG;
+    if (out == NULL) return ssti_store_fail(store, SST_ERR_ARG, SSTI_TEXT("out is NULL"));
+    memset(out, 0, sizeof *out);
+    ssti_lock(&store->lock);
+    memcpy(out->uuid, store->header + 16, sizeof out->uuid);
+    out->created_ns = ssti_get_time(store->header + 32);
+    out->file_bytes = store->writable ? store->end : store->image_bytes + store->torn_bytes;
+    out->synced_bytes = store->synced;
+    out->torn_bytes = store->torn_bytes;
+    out->streams = store->series_count;
+    out->state = store->writable ? SST_MEMORY : store->finished ? SST_FINISHED : SST_CRASHED;
+    out->tail_missing = !store->writable && !store->finished;
+    ssti_unlock(&store->lock);
+    return SST_OK;
+}
+
+SST_API void sst_store_error(const sst_store *store, sst_error *out) {
+    if (out == NULL) return;
+    memset(out, 0, sizeof *out);
+    out->what = "";
+    if (store != NULL) ssti_error_copy(out, &store->error);
+}
+
+SST_API uint32_t sst_stream_count(const sst_store *store) {
+    return store == NULL ? 0 : ssti_atomic_load(&store->series_count);
+}
+
+SST_API const char *sst_stream_name(const sst_store *store, uint32_t index) {
+    return index < sst_stream_count(store) ? ssti_series_at(store, index)->name : NULL;
+}
+
+/* Upper bound of what the allocator is asked for; sizes are rounded to 16 as an arena does. */
+SST_API size_t sst_memory_bound(const sst_options *options, const sst_stream_desc *streams,
+                                size_t count) {
+    sst_options o;
+    uint64_t bytes, records = 4 * SSTI_RECORD_BYTES;
+    size_t i;
+    if ((options == NULL && !SSTI_HAS_MALLOC) || (streams == NULL && count != 0)) return 0;
+    if (ssti_options_check(options, &o) != SST_OK || count > SST_MAX_STREAMS) return 0;
+    bytes = sizeof(sst_store) + 16;
+    for (i = 0; i < count; i++) {
+        ssti_definition d;
+        ssti_series s;
+        uint64_t elements;
+        uint32_t c, first, text = 2;
+        if (ssti_desc_check(&streams[i], &d) != SST_OK) return 0;
+        memset(&s, 0, sizeof s);
+        s.block_bytes = streams[i].block_bytes != 0 ? streams[i].block_bytes : o.block_bytes;
+        (void)ssti_shape_elements(d.shape, &elements);
+        ssti_series_column(&s, 0, 0, 0, 8);
+        text += (uint32_t)(d.name.size + d.field_name.size);
+        for (c = 0; c < d.timeline_count; c++) {
+            ssti_series_column(&s, 0, 0, 0, 8);
+            text += (uint32_t)d.timelines[c].size + 1;
+        }
+        ssti_series_column(&s, 0, 0, 0, elements * ssti_type_bytes(d.type));
+        bytes += sizeof s + sizeof(ssti_list) + sizeof(sst_stream) + text + 4 * 16;
+        records += 2 * SSTI_RECORD_BYTES + SSTI_STREAM_FIXED_BYTES + SSTI_FIELD_BYTES + text +
+                   2 * d.timeline_count + 4;
+        first = s.block_bytes < SSTI_TAIL_FIRST_BYTES ? s.block_bytes : SSTI_TAIL_FIRST_BYTES;
+        if (s.row_bytes <= s.block_bytes / 4) {
+            size_t half = ssti_half_layout(&s, NULL, ssti_half_rows(&s, first), NULL) + 16;
+            bytes += half * ((o.flags & SST_DEFERRED) != 0 ? 2u : 1u);
+        }
+    }
+    /* Chunks of pointers and the table of names double; so does the image's extents. */
+    bytes += (2 * (uint64_t)count + 16) * sizeof(ssti_series *) + 128;
+    bytes += (8 * (uint64_t)count + 32) * sizeof(ssti_map_slot) + 128;
+    bytes += o.block_bytes + 64 + 16 + 8 * sizeof(ssti_extent);
+    if (records > o.block_bytes) bytes += 4 * records;
+    return bytes > SIZE_MAX / 2 ? 0 : (size_t)bytes;
+}
+
+/* ---- metadata ---- */
+
+/* Whose metadata a call is about. */
+typedef struct ssti_owner {
+    sst_store *store;
+    ssti_metas *metas;
+    uint32_t stream;
+} ssti_owner;
+
+static ssti_owner ssti_owner_store(sst_store *store) {
+    ssti_owner o;
+    o.store = store;
+    o.metas = store == NULL ? NULL : &store->metas;
+    o.stream = 0;
+    return o;
+}
+
+static ssti_owner ssti_owner_stream(sst_stream *stream) {
+    ssti_owner o;
+    o.store = stream == NULL ? NULL : stream->series->store;
+    o.metas = stream == NULL ? NULL : &stream->series->metas;
+    o.stream = stream == NULL ? 0 : stream->series->number;
+    return o;
+}
+
+/* Writes a META record. Under the lock. */
+static int ssti_meta_record(const ssti_owner *o, const ssti_meta *m, uint8_t flags) {
+    ssti_draft d;
+    SSTI_TRY(ssti_record_begin(o->store, &d, SSTI_META, ssti_meta_payload_bytes(m), 0));
+    ssti_meta_payload(m, ssti_draft_payload(&d));
+    d.header.stream = o->stream;
+    d.header.flags = flags;
+    ssti_record_commit_whole(o->store, &d);
+    return SST_OK;
+}
+
+static int ssti_meta_set(ssti_owner o, const char *key, const void *value, size_t size) {
+    sst_span k, v;
+    ssti_meta m;
+    int result;
+    if (o.store == NULL) return SST_ERR_ARG;
+    if (!o.store->writable) {
+        return ssti_store_fail(o.store, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
+    }
+    if (!ssti_name(key, &k) || (value == NULL && size != 0)) {
+        return ssti_store_fail(o.store, SST_ERR_ARG, SSTI_TEXT("key or value is not allowed"));
+    }
+    v.data = value;
+    v.size = size;
+    ssti_lock(&o.store->lock);
+    result = ssti_metas_room(&o.store->allocator, o.metas);
+    if (result == SST_OK) result = ssti_meta_make(&o.store->allocator, k, v, &m);
+    if (result == SST_OK) {
+        result = ssti_meta_record(&o, &m, 0);
+        if (result == SST_OK) ssti_meta_put(&o.store->allocator, o.metas, &m);
+        else ssti_meta_free(&o.store->allocator, &m);
+    }
+    ssti_unlock(&o.store->lock);
+    if (result == SST_OK) return SST_OK;
+    return ssti_store_fail(o.store, result, SSTI_TEXT("the metadata could not be written"));
+}
+
+static void ssti_meta_lend(const ssti_meta *m, const char **key, const void **value,
+                           size_t *size) {
+    if (key != NULL) *key = m->key;
+    if (value != NULL) *value = m->value;
+    if (size != NULL) *size = m->size;
+}
+
+static int ssti_meta_get(ssti_owner o, const char *key, const void **value, size_t *size) {
+    const ssti_meta *m;
+    if (value != NULL) *value = NULL;
+    if (size != NULL) *size = 0;
+    if (o.store == NULL) return SST_ERR_ARG;
+    if (key == NULL) return ssti_store_fail(o.store, SST_ERR_ARG, SSTI_TEXT("key is NULL"));
+    ssti_lock(&o.store->lock);
+    m = ssti_meta_find(o.metas, key, strlen(key));
+    if (m != NULL) ssti_meta_lend(m, NULL, value, size);
+    ssti_unlock(&o.store->lock);
+    if (m != NULL) return SST_OK;
+    return ssti_store_fail(o.store, SST_ERR_NOT_FOUND, SSTI_TEXT("no such key"));
+}
+
+static int ssti_meta_remove(ssti_owner o, const char *key) {
+    ssti_meta *m, bare;
+    int result = SST_ERR_NOT_FOUND;
+    if (o.store == NULL) return SST_ERR_ARG;
+    if (!o.store->writable) {
+        return ssti_store_fail(o.store, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
+    }
+    if (key == NULL) return ssti_store_fail(o.store, SST_ERR_ARG, SSTI_TEXT("key is NULL"));
+    ssti_lock(&o.store->lock);
+    m = ssti_meta_find(o.metas, key, strlen(key));
+    if (m != NULL) {
+        bare = *m;
+        bare.size = 0;
+        result = ssti_meta_record(&o, &bare, SSTI_META_REMOVED);
+        if (result == SST_OK) ssti_meta_drop(&o.store->allocator, o.metas, m);
+    }
+    ssti_unlock(&o.store->lock);
+    if (result == SST_OK) return SST_OK;
+    return ssti_store_fail(o.store, result, SSTI_TEXT("the key could not be removed"));
+}
+
+static int ssti_meta_index(ssti_owner o, uint32_t index, const char **key, const void **value,
+                           size_t *size) {
+    bool there;
+    if (key != NULL) *key = NULL;
+    if (value != NULL) *value = NULL;
+    if (size != NULL) *size = 0;
+    if (o.store == NULL) return SST_ERR_ARG;
+    ssti_lock(&o.store->lock);
+    ssti_metas_compact(o.metas);
+    there = index < o.metas->count;
+    if (there) ssti_meta_lend(&o.metas->items[index], key, value, size);
+    ssti_unlock(&o.store->lock);
+    if (there) return SST_OK;
+    return ssti_store_fail(o.store, SST_ERR_NOT_FOUND, SSTI_TEXT("no more keys"));
+}
+
+SST_API int sst_set_meta(sst_store *store, const char *key, const void *value, size_t size) {
+    return ssti_meta_set(ssti_owner_store(store), key, value, size);
+}
+
+SST_API int sst_get_meta(sst_store *store, const char *key, const void **value, size_t *size) {
+    return ssti_meta_get(ssti_owner_store(store), key, value, size);
+}
+
+SST_API int sst_remove_meta(sst_store *store, const char *key) {
+    return ssti_meta_remove(ssti_owner_store(store), key);
+}
+
+SST_API int sst_meta_at(sst_store *store, uint32_t index, const char **key, const void **value,
+                        size_t *size) {
+    return ssti_meta_index(ssti_owner_store(store), index, key, value, size);
+}
+
+SST_API int sst_stream_set_meta(sst_stream *stream, const char *key, const void *value,
+                                size_t size) {
+    return ssti_meta_set(ssti_owner_stream(stream), key, value, size);
+}
+
+SST_API int sst_stream_get_meta(sst_stream *stream, const char *key, const void **value,
+                                size_t *size) {
+    return ssti_meta_get(ssti_owner_stream(stream), key, value, size);
+}
+
+SST_API int sst_stream_remove_meta(sst_stream *stream, const char *key) {
+    return ssti_meta_remove(ssti_owner_stream(stream), key);
+}
+
+SST_API int sst_stream_meta_at(sst_stream *stream, uint32_t index, const char **key,
+                               const void **value, size_t *size) {
+    return ssti_meta_index(ssti_owner_stream(stream), index, key, value, size);
+}
+
+/* ============================================================================================
+ * >>query  locate, at, window, slice, sample, gather.
+ * ============================================================================================ */
+
+#if SSTI_HAS_READ
+
+/* ---- what there is ---- */
+
+static void ssti_look_blocks(ssti_look *k) {
+    k->list = ssti_atomic_load(&k->series->list);
+    k->blocks = ssti_atomic_load(&k->list->count);
+    k->sealed = ssti_list_end(k->list, k->blocks);
+}
+
+/* Notes what there is. The tail comes first: what it no longer holds is in the blocks then. */
+static void ssti_look_begin(ssti_look *k, ssti_series *series, sst_error *error, uint32_t *hint) {
+    k->series = series;
+    k->error = error;
+    k->hint = hint;
+    k->rows = ssti_tail_rows(series);
+    ssti_look_blocks(k);
+    if (k->rows < k->sealed) k->rows = k->sealed;
+}
+
+static void ssti_look_stream(ssti_look *k, sst_stream *stream) {
+    ssti_look_begin(k, stream->series, &stream->error, &stream->hint);
+}
+
+/* ---- copying rows ---- */
+
+/* Copies rows of a column out of a half, as many as it has; 0: none, or it changed meanwhile. */
+static uint64_t ssti_half_fetch(const ssti_series *s, const ssti_half *h, uint32_t column,
+                                ssti_range rows, uint8_t *to) {
+    uint32_t generation = ssti_atomic_load(&h->generation), capacity, count, c;
+    size_t row_bytes = s->columns[column].row_bytes;
+    const uint8_t *from;
+    uint64_t first_row, at;
+    if (generation % 2 != 0) return 0;
+    ssti_copy_out(&first_row, &h->first_row, sizeof first_row);
+    count = ssti_atomic_load(&h->count);
+    capacity = ssti_word_load(&h->capacity);
+    from = ssti_word_load(&h->base);
+    ssti_fence_acquire();
+    if (ssti_word_load(&h->generation) != generation) return 0;
+    if (rows.first < first_row || rows.first - first_row >= count) return 0;
+    at = rows.first - first_row;
+    if (rows.count > count - at) rows.count = count - at;
+    for (c = 0; c < column; c++) {
+        from += (size_t)ssti_round_up((uint64_t)capacity * s->columns[c].row_bytes, 64);
+    }
+    ssti_copy_out(to, from + (size_t)at * row_bytes, (size_t)rows.count * row_bytes);
+    ssti_fence_acquire();
+    return ssti_word_load(&h->generation) == generation ? rows.count : 0;
+}
+
+/* Copies rows of one column, all below look->rows, in the host's byte order. Rows do not change,
+ * so each is taken where it is found: in the tail, or, sealed meanwhile, in a block. */
+static int ssti_fetch(const ssti_look *look, uint32_t column, ssti_range rows, uint8_t *to) {
+    const ssti_column *col = &look->series->columns[column];
+    ssti_look k = *look;
+    while (rows.count != 0) {
+        uint64_t n;
+        if (rows.first < k.sealed) {
+            const ssti_block *b;
+            const uint8_t *from;
+            ssti_range part;
+            uint32_t block;
+            SSTI_TRY(ssti_block_of_row(&k, rows.first, &block));
+            b = ssti_list_at(k.list, block);
+            part.first = rows.first - b->first_row;
+            part.count = b->rows - part.first < rows.count ? b->rows - part.first : rows.count;
+            SSTI_TRY(ssti_column_rows(&k, block, column, part, &from));
+            n = part.count;
+            memcpy(to, from, (size_t)n * col->row_bytes);
+            ssti_swap_elements(to, (size_t)n * col->row_bytes, col->element);
+        } else {
+            n = ssti_half_fetch(k.series, &k.series->halves[0], column, rows, to);
+            if (n == 0) n = ssti_half_fetch(k.series, &k.series->halves[1], column, rows, to);
+            if (n == 0) ssti_look_blocks(&k);
+        }
+        rows.first += n;
+        rows.count -= n;
+        to += (size_t)n * col->row_bytes;
+    }
+    return SST_OK;
+}
+
+static ssti_range ssti_one_row(uint64_t row) {
+    ssti_range r;
+    r.first = row;
+    r.count = 1;
+    return r;
+}
+
+/* The time of a row on a clock: column 0, or a timeline's. */
+static int ssti_time(const ssti_look *k, uint32_t clock, uint64_t row, int64_t *time) {
+    return ssti_fetch(k, clock, ssti_one_row(row), (uint8_t *)time);
+}
+
+/* ---- searching ---- */
+
+static int ssti_block_time(const ssti_look *k, uint32_t block, uint32_t clock, uint32_t row,
+                           int64_t *time) {
+    const ssti_block *b = ssti_list_at(k->list, block);
+    const uint8_t *p;
+    if (clock == 0 && row == 0) {
+        *time = b->first_time;
+        return SST_OK;
+    }
+    if (clock == 0 && row == b->rows - 1) {
+        *time = b->last_time;
+        return SST_OK;
+    }
+    SSTI_TRY(ssti_column_rows(k, block, clock, ssti_one_row(row), &p));
+    *time = ssti_get_time(p);
+    return SST_OK;
+}
+
+/* Where a search may begin: between two rows, in blocks low to high. */
+typedef struct ssti_bracket {
+    uint32_t block_low, block_high;     /* the answer's block, both included */
+    uint32_t row_low, row_high;         /* in the first of them, in the last of them */
+} ssti_bracket;
+
+static void ssti_table_bracket(const ssti_look *k, int64_t time, ssti_bracket *out) {
+    const ssti_table *t = ssti_table_get(k);
+    uint64_t bucket, low, high, mask;
+    out->block_low = out->row_low = 0;
+    out->block_high = k->blocks - 1;
+    out->row_high = UINT32_MAX;
+    if (t == NULL || t->blocks > k->blocks || time < t->first || time > t->last) return;
+    bucket = ((uint64_t)time - (uint64_t)t->first) >> t->shift;
+    if (bucket + 1 >= t->count) return;
+    low = ssti_table_entry(t, bucket);
+    high = ssti_table_entry(t, bucket + 1);
+    mask = ((uint64_t)1 << t->row_bits) - 1;
+    if (low > high || (high >> t->row_bits) > t->blocks) return;
+    out->block_low = (uint32_t)(low >> t->row_bits);
+    out->row_low = (uint32_t)(low & mask);
+    if ((high & mask) == 0 && high != 0) high--;        /* up to the end of the block before */
+    out->block_high = (uint32_t)(high >> t->row_bits);
+    if (out->block_high >= k->blocks) out->block_high = k->blocks - 1;
+    out->row_high = (high & mask) == mask ? UINT32_MAX : (uint32_t)(high & mask);
+    if (out->block_low > out->block_high) out->block_low = out->block_high;
+}
+
+/* How many blocks begin at or before a time on a clock. */
+static int ssti_rank_block(const ssti_look *k, uint32_t clock, int64_t time, ssti_bracket *in,
+                           uint32_t *rank) {
+    uint32_t low = in->block_low, high = in->block_high + 1;
+    int64_t t;
+    uint32_t step = 1;
+    while (low != 0) {                  /* the table is only a hint */
+        SSTI_TRY(ssti_block_time(k, low, clock, 0, &t));
+        if (t <= time) break;
+        low = low > step ? low - step : 0;
+        step *= 2;
+    }
+    if (high < k->blocks) {
+        SSTI_TRY(ssti_block_time(k, high, clock, 0, &t));
+        if (t <= time) high = k->blocks;
+    }
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        SSTI_TRY(ssti_block_time(k, middle, clock, 0, &t));
+        if (t <= time) low = middle + 1;
+        else high = middle;
+    }
+    *rank = low;
+    return SST_OK;
+}
+
+/* How many rows of [low, high) of an array of times, all before low being so, are at or before
+ * a time. */
+static uint32_t ssti_rank_array(const uint8_t *times, uint32_t low, uint32_t high, int64_t time) {
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (ssti_get_time(times + (size_t)middle * 8) <= time) low = middle + 1;
+        else high = middle;
+    }
+    return low;
+}
+
+/* How many rows of a block are at or before a time on a clock. The first is, the last is not. */
+static int ssti_rank_row(const ssti_look *k, uint32_t block, uint32_t clock, int64_t time,
+                         ssti_bracket *in) {
+    uint32_t rows = ssti_list_at(k->list, block)->rows, low = 1, high = rows - 1;
+    ssti_range all;
+    const uint8_t *times;
+    int64_t t;
+    if (block == in->block_low && in->row_low > 1) low = in->row_low;
+    if (block == in->block_high && in->row_high < high) high = in->row_high;
+    all.first = 0;
+    all.count = rows;
+    if ((uint64_t)rows * 8 <= SSTI_PIECE_BYTES) {
+        SSTI_TRY(ssti_column_rows(k, block, clock, all, &times));
+        if (low >= rows || ssti_get_time(times + (size_t)(low - 1) * 8) > time) low = 1;
+        if (high < low || ssti_get_time(times + (size_t)high * 8) <= time) high = rows - 1;
+        in->row_low = ssti_rank_array(times, low, high, time);
+        return SST_OK;
+    }
+    /* A large column: only the pieces that are looked at are checked. */
+    if (low >= rows || high < low) low = 1;
+    SSTI_TRY(ssti_block_time(k, block, clock, low - 1, &t));
+    if (t > time) low = 1;
+    SSTI_TRY(ssti_block_time(k, block, clock, high, &t));
+    if (t <= time || high < low) high = rows - 1;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        SSTI_TRY(ssti_block_time(k, block, clock, middle, &t));
+        if (t <= time) low = middle + 1;
+        else high = middle;
+    }
+    in->row_low = low;
+    return SST_OK;
+}
+
+/* Between two blocks with lost rows between them: the times of those rows are not known, but that
+ * they lie between. The answer is known at the last time before and just below the first time
+ * after them (next_first, of the block behind). */
+static int ssti_rank_gap(const ssti_look *k, const ssti_block *next, int64_t time, uint64_t lost,
+                         uint64_t *rank) {
+    if (next->first_time != INT64_MIN && time == next->first_time - 1) {
+        *rank = next->first_row;
+        return SST_OK;
+    }
+    return ssti_fail_at(k->error, SST_ERR_CORRUPT, SSTI_TEXT("a block is lost"), next->offset,
+                        lost);
+}
+
+/* How many rows in blocks are at or before a time on a clock. */
+static int ssti_rank_sealed(const ssti_look *k, uint32_t clock, int64_t time, uint64_t *rank) {
+    ssti_bracket in;
+    const ssti_block *b, *next;
+    uint32_t n;
+    int64_t last;
+    *rank = 0;
+    if (k->blocks == 0) return SST_OK;
+    memset(&in, 0, sizeof in);
+    in.block_high = k->blocks - 1;
+    in.row_high = UINT32_MAX;
+    if (clock == 0) ssti_table_bracket(k, time, &in);
+    SSTI_TRY(ssti_rank_block(k, clock, time, &in, &n));
+    next = n < k->blocks ? ssti_list_at(k->list, n) : NULL;
+    if (n == 0) return next->first_row == 0 ? SST_OK : ssti_rank_gap(k, next, time, 0, rank);
+    b = ssti_list_at(k->list, n - 1);
+    *k->hint = n - 1;
+    SSTI_TRY(ssti_block_time(k, n - 1, clock, b->rows - 1, &last));
+    if (time < last) {
+        SSTI_TRY(ssti_rank_row(k, n - 1, clock, time, &in));
+        *rank = b->first_row + in.row_low;
+        return SST_OK;
+    }
+    *rank = b->first_row + b->rows;
+    if (next == NULL || next->first_row == *rank || (clock == 0 && time == last)) return SST_OK;
+    return ssti_rank_gap(k, next, time, *rank, rank);
+}
+
+/* How many rows are at or before a time on a clock whose times do not decrease. */
+static int ssti_rank(const ssti_look *k, uint32_t clock, int64_t time, uint64_t *rank) {
+    uint64_t low = k->sealed, high = k->rows;
+    int64_t t;
+    if (low < high) {
+        SSTI_TRY(ssti_time(k, clock, high - 1, &t));
+        if (t <= time) {
+            *rank = high;
+            return SST_OK;
+        }
+        SSTI_TRY(ssti_time(k, clock, low, &t));
+        if (t <= time) {
+            while (low < high) {
+                uint64_t middle = low + (high - low) / 2;
+                SSTI_TRY(ssti_time(k, clock, middle, &t));
+                if (t <= time) low = middle + 1;
+                else high = middle;
+            }
+            *rank = low;
+            return SST_OK;
+        }
+    }
+    return ssti_rank_sealed(k, clock, time, rank);
+}
+
+/* How many rows are before a time. */
+static int ssti_rank_before(const ssti_look *k, uint32_t clock, int64_t time, uint64_t *rank) {
+    *rank = 0;
+    return time == INT64_MIN ? SST_OK : ssti_rank(k, clock, time - 1, rank);
+}
+
+/* The row that matches a time; SST_ERR_NOT_FOUND when there is none. */
+static int ssti_find(const ssti_look *k, uint32_t clock, int64_t time, sst_match match,
+                     uint64_t *row) {
+    uint64_t n;
+    int64_t before, after;
+    if (match == SST_AT_OR_AFTER) {
+        SSTI_TRY(ssti_rank_before(k, clock, time, &n));
+        *row = n;
+        return n < k->rows ? SST_OK : SST_ERR_NOT_FOUND;
+    }
+    SSTI_TRY(ssti_rank(k, clock, time, &n));
+    if (match == SST_NEAREST && k->rows != 0) {
+        *row = n == 0 ? 0 : n - 1;
+        if (n == 0 || n == k->rows) return SST_OK;
+        SSTI_TRY(ssti_time(k, clock, n - 1, &before));
+        SSTI_TRY(ssti_time(k, clock, n, &after));
+        if ((uint64_t)after - (uint64_t)time < (uint64_t)time - (uint64_t)before) *row = n;
+        return SST_OK;
+    }
+    if (n == 0) return SST_ERR_NOT_FOUND;
+    *row = n - 1;
+    if (match == SST_EXACT) {
+        SSTI_TRY(ssti_time(k, clock, n - 1, &before));
+        if (before != time) return SST_ERR_NOT_FOUND;
+    }
+    return SST_OK;
+}
+
+/* ---- views ---- */
+
+static const uint64_t ssti_nothing[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+
+static void ssti_view_column(sst_stream *stream, sst_view *out, uint32_t column,
+                             const uint8_t *p) {
+    const ssti_column *c = &stream->series->columns[column];
+    if (c->kind == SSTI_KIND_TIME) {
+        out->times = (const int64_t *)(const void *)p;
+    } else if (c->kind == SSTI_KIND_TIMELINE) {
+        out->timelines[c->part] = (const int64_t *)(const void *)p;
+    } else {
+        out->values = p;
+        stream->column.values = p;
+    }
+}
+
+static void ssti_view_begin(sst_stream *stream, sst_view *out, ssti_range rows) {
+    uint32_t c;
+    memset(out, 0, sizeof *out);
+    out->first_row = rows.first;
+    out->count = rows.count;
+    out->columns = &stream->column;
+    out->column_count = 1;
+    stream->column.offsets = NULL;
+    for (c = 0; c < stream->series->column_count; c++) {
+        ssti_view_column(stream, out, c, (const uint8_t *)ssti_nothing);
+    }
+}
+
+static void ssti_view_empty(sst_stream *stream, sst_view *out) {
+    ssti_range none;
+    none.first = none.count = 0;
+    ssti_view_begin(stream, out, none);
+}
+
+/* Scratch of a handle, at least so many bytes. What was in it is gone. */
+static int ssti_scratch(sst_stream *stream, uint64_t bytes) {
+    const sst_allocator *a = &stream->series->store->allocator;
+    uint64_t want = bytes < 512 ? 512 : bytes + bytes / 4;
+    uint8_t *p;
+    if (bytes <= stream->scratch_bytes) return SST_OK;
+    if (want > SIZE_MAX / 2) want = bytes;
+    p = want > SIZE_MAX / 2 ? NULL : (uint8_t *)ssti_alloc(a, (size_t)want);
+    if (p == NULL) {
+        return ssti_stream_fail(stream, SST_ERR_MEMORY, SSTI_TEXT("no memory for the view"));
+    }
+    ssti_free(a, stream->scratch, stream->scratch_bytes);
+    stream->scratch = p;
+    stream->scratch_bytes = (size_t)want;
+    return SST_OK;
+}
+
+/* Is every row there? Asked before memory is taken for them, since the numbers in a file are
+ * anybody's. */
+static int ssti_rows_there(const ssti_look *k, ssti_range rows) {
+    uint64_t end = rows.first + rows.count < k->sealed ? rows.first + rows.count : k->sealed;
+    uint32_t block;
+    while (rows.first < end) {
+        SSTI_TRY(ssti_block_of_row(k, rows.first, &block));
+        for (; block < k->blocks && rows.first < end; block++) {
+            const ssti_block *b = ssti_list_at(k->list, block);
+            if (rows.first < b->first_row) break;
+            rows.first = b->first_row + b->rows;
+        }
+    }
+    return SST_OK;
+}
+
+/* Copies rows into the handle's scratch. */
+static int ssti_view_assemble(sst_stream *stream, const ssti_look *k, ssti_range rows,
+                              sst_view *out) {
+    const ssti_series *s = stream->series;
+    uint64_t bytes = 0, at = 0;
+    uint32_t c;
+    if (rows.count > UINT64_MAX / 4 / s->row_bytes) {
+        return ssti_stream_fail(stream, SST_ERR_MEMORY, SSTI_TEXT("no memory for the view"));
+    }
+    SSTI_TRY(ssti_rows_there(k, rows));
+    for (c = 0; c < s->column_count; c++) {
+        bytes += ssti_round_up(rows.count * s->columns[c].row_bytes, 64);
+    }
+    SSTI_TRY(ssti_scratch(stream, bytes));
+    for (c = 0; c < s->column_count; c++) {
+        uint8_t *to = stream->scratch + (size_t)at;
+        SSTI_TRY(ssti_fetch(k, c, rows, to));
+        ssti_view_column(stream, out, c, to);
+        at += ssti_round_up(rows.count * s->columns[c].row_bytes, 64);
+    }
+    return SST_OK;
+}
+
+/* Lends rows, all below look->rows: in place when they lie in one raw block. */
+static int ssti_view_rows(sst_stream *stream, const ssti_look *k, ssti_range rows,
+                          sst_view *out) {
+    ssti_view_begin(stream, out, rows);
+    if (rows.count == 0) return SST_OK;
+    if (rows.first < k->sealed && stream->series->store->direct) {
+        const ssti_block *b;
+        uint32_t block, c;
+        SSTI_TRY(ssti_block_of_row(k, rows.first, &block));
+        b = ssti_list_at(k->list, block);
+        rows.first -= b->first_row;
+        if (rows.count <= b->rows - rows.first) {
+            for (c = 0; c < stream->series->column_count; c++) {
+                const uint8_t *p;
+                SSTI_TRY(ssti_column_rows(k, block, c, rows, &p));
+                ssti_view_column(stream, out, c, p);
+            }
+            out->stable = true;
+            return SST_OK;
+        }
+        rows.first += b->first_row;
+    }
+    return ssti_view_assemble(stream, k, rows, out);
+}
+
+/* The same, and an empty view when it fails. */
+static int ssti_view(sst_stream *stream, const ssti_look *k, ssti_range rows, sst_view *out) {
+    int result = ssti_view_rows(stream, k, rows, out);
+    if (result != SST_OK) ssti_view_empty(stream, out);
+    return result;
+}
+
+/* Gives the first time on a clock as `time`: in a copy, unless the view is one already. */
+static int ssti_view_carry(sst_stream *stream, sst_view *out, uint32_t clock, int64_t time) {
+    const uint8_t *from = (const uint8_t *)(clock == 0 ? out->times : out->timelines[clock - 1]);
+    uint8_t *to = stream->scratch;
+    if (out->stable) {
+        if (out->count > UINT64_MAX / 16) return SST_ERR_MEMORY;
+        SSTI_TRY(ssti_scratch(stream, out->count * 8));
+        to = stream->scratch;
+        memcpy(to, from, (size_t)out->count * 8);
+        ssti_view_column(stream, out, clock, to);
+        out->stable = false;
+    } else {
+        to += from - stream->scratch;
+    }
+    memcpy(to, &time, sizeof time);
+    return SST_OK;
+}
+
+/* ---- the queries ---- */
+
+static int ssti_not_found(sst_stream *stream, int result) {
+    if (result != SST_ERR_NOT_FOUND) return result;
+    return ssti_stream_fail(stream, result, SSTI_TEXT("no row at that time"));
+}
+
+/* Is a timeline sorted? Files read by hopping do not say; then every time of it is looked at. */
+static int ssti_clock_sorted(sst_stream *stream, const ssti_look *k, uint32_t timeline) {
+    uint32_t *known = &stream->series->clocks[timeline].sorted;
+    uint32_t sorted = ssti_atomic_load(known);
+    if (sorted == SSTI_SORTED_UNKNOWN && !stream->series->store->writable) {
+        int64_t last = INT64_MIN;
+        uint32_t b;
+        sorted = SSTI_SORTED;
+        for (b = 0; b < k->blocks && sorted == SSTI_SORTED; b++) {
+            const uint8_t *p;
+            ssti_range all;
+            uint64_t i;
+            all.first = 0;
+            all.count = ssti_list_at(k->list, b)->rows;
+            SSTI_TRY(ssti_column_rows(k, b, 1 + timeline, all, &p));
+            for (i = 0; i < all.count; i++) {
+                int64_t t = ssti_get_time(p + (size_t)i * 8);
+                if (t < last) sorted = SSTI_UNSORTED;
+                last = t;
+            }
+        }
+        ssti_atomic_store(known, sorted);
+    }
+    if (sorted != SSTI_UNSORTED) return SST_OK;
+    return ssti_stream_fail(stream, SST_ERR_ORDER, SSTI_TEXT("the timeline is not sorted"));
+}
+
+static int ssti_locate(sst_stream *stream, uint32_t clock, int64_t time, sst_match match,
+                       uint64_t *row) {
+    ssti_look k;
+    uint64_t found;
+    int result;
+    ssti_look_stream(&k, stream);
+    if (clock != 0) SSTI_TRY(ssti_clock_sorted(stream, &k, clock - 1));
+    result = ssti_find(&k, clock, time, match, &found);
+    if (result == SST_OK) *row = found;
+    return ssti_not_found(stream, result);
+}
+
+static int ssti_at(sst_stream *stream, int64_t time, sst_view *out) {
+    ssti_look k;
+    uint64_t row;
+    int result;
+    ssti_look_stream(&k, stream);
+    result = ssti_find(&k, 0, time, SST_AT_OR_BEFORE, &row);
+    if (result == SST_OK) return ssti_view(stream, &k, ssti_one_row(row), out);
+    ssti_view_empty(stream, out);
+    return ssti_not_found(stream, result);
+}
+
+/* The rows of an interval; *carry: the first of them is the one in force before it begins. */
+static int ssti_window_rows(const ssti_look *k, uint32_t clock, const int64_t *interval,
+                            uint32_t flags, ssti_range *rows) {
+    int64_t start = interval[0], end = interval[1], t;
+    uint64_t last;
+    bool open = (flags & SST_HALF_OPEN) != 0;
+    rows->first = rows->count = 0;
+    if (start > end || (open && start == end)) return SST_OK;
+    SSTI_TRY(ssti_rank_before(k, clock, start, &rows->first));
+    if (open) SSTI_TRY(ssti_rank_before(k, clock, end, &last));
+    else SSTI_TRY(ssti_rank(k, clock, end, &last));
+    if ((flags & SST_CARRY) != 0 && rows->first != 0) {
+        t = INT64_MIN;
+        if (rows->first < last) SSTI_TRY(ssti_time(k, clock, rows->first, &t));
+        if (rows->first == last || t != start) rows->first--;
+    }
+    rows->count = last - rows->first;
+    return SST_OK;
+}
+
+static int ssti_window(sst_stream *stream, uint32_t clock, const int64_t *interval,
+                       uint32_t flags, sst_view *out) {
+    ssti_look k;
+    ssti_range rows;
+    int result = SST_OK;
+    ssti_look_stream(&k, stream);
+    if (clock != 0) result = ssti_clock_sorted(stream, &k, clock - 1);
+    if (result == SST_OK) result = ssti_window_rows(&k, clock, interval, flags, &rows);
+    if (result != SST_OK) {
+        ssti_view_empty(stream, out);
+        return result;
+    }
+    SSTI_TRY(ssti_view(stream, &k, rows, out));
+    if ((flags & SST_CARRY) != 0 && rows.count != 0) {
+        const int64_t *times = clock == 0 ? out->times : out->timelines[clock - 1];
+        if (times[0] < interval[0]) return ssti_view_carry(stream, out, clock, interval[0]);
+    }
+    return SST_OK;
+}
+
+static int ssti_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_view *out) {
+    ssti_look k;
+    ssti_range rows;
+    ssti_look_stream(&k, stream);
+    rows.first = first < k.rows ? first : k.rows;
+    rows.count = count < k.rows - rows.first ? count : k.rows - rows.first;
+    return ssti_view(stream, &k, rows, out);
+}
+
+/* Asks again when it was the index that was wrong. */
+static bool ssti_again(sst_stream *stream, int result) {
+    return result == SST_ERR_CORRUPT && ssti_index_mend(stream->series->store);
+}
+
+static int ssti_query_arg(sst_stream *stream, const char *what) {
+    return stream == NULL ? SST_ERR_ARG : ssti_stream_fail(stream, SST_ERR_ARG, what);
+}
+
+SST_API int sst_locate(sst_stream *stream, int64_t time, sst_match match, uint64_t *row) {
+    int result;
+    if (stream == NULL || row == NULL || (unsigned)match > SST_EXACT) {
+        return ssti_query_arg(stream, SSTI_TEXT("row is NULL or match unknown"));
+    }
+    result = ssti_locate(stream, 0, time, match, row);
+    return ssti_again(stream, result) ? ssti_locate(stream, 0, time, match, row) : result;
+}
+
+SST_API int sst_locate_on(sst_stream *stream, uint32_t timeline, int64_t time, sst_match match,
+                          uint64_t *row) {
+    int result;
+    if (stream == NULL || row == NULL || (unsigned)match > SST_EXACT ||
+        timeline >= stream->series->timeline_count) {
+        return ssti_query_arg(stream, SSTI_TEXT("row is NULL, match or timeline unknown"));
+    }
+    result = ssti_locate(stream, 1 + timeline, time, match, row);
+    if (!ssti_again(stream, result)) return result;
+    return ssti_locate(stream, 1 + timeline, time, match, row);
+}
+
+SST_API int sst_at(sst_stream *stream, int64_t time, sst_view *out) {
+    int result;
+    if (stream == NULL || out == NULL) return ssti_query_arg(stream, SSTI_TEXT("out is NULL"));
+    result = ssti_at(stream, time, out);
+    return ssti_again(stream, result) ? ssti_at(stream, time, out) : result;
+}
+
+SST_API int sst_window(sst_stream *stream, int64_t start, int64_t end, sst_view *out) {
+    return sst_window_ex(stream, start, end, 0, out);
+}
+
+SST_API int sst_window_ex(sst_stream *stream, int64_t start, int64_t end, uint32_t flags,
+                          sst_view *out) {
+    int64_t interval[2];
+    int result;
+    if (stream == NULL || out == NULL || (flags & ~(uint32_t)(SST_HALF_OPEN | SST_CARRY)) != 0) {
+        return ssti_query_arg(stream, SSTI_TEXT("out is NULL or a flag unknown"));
+    }
+    interval[0] = start;
+    interval[1] = end;
+    result = ssti_window(stream, 0, interval, flags, out);
+    return ssti_again(stream, result) ? ssti_window(stream, 0, interval, flags, out) : result;
+}
+
+SST_API int sst_window_on(sst_stream *stream, uint32_t timeline, int64_t start, int64_t end,
+                          uint32_t flags, sst_view *out) {
+    int64_t interval[2];
+    int result;
+    if (stream == NULL || out == NULL || timeline >= stream->series->timeline_count ||
+        (flags & ~(uint32_t)(SST_HALF_OPEN | SST_CARRY)) != 0) {
+        return ssti_query_arg(stream, SSTI_TEXT("out is NULL, a flag or the timeline unknown"));
+    }
+    interval[0] = start;
+    interval[1] = end;
+    result = ssti_window(stream, 1 + timeline, interval, flags, out);
+    if (!ssti_again(stream, result)) return result;
+    return ssti_window(stream, 1 + timeline, interval, flags, out);
+}
+
+SST_API int sst_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_view *out) {
+    int result;
+    if (stream == NULL || out == NULL) return ssti_query_arg(stream, SSTI_TEXT("out is NULL"));
+    result = ssti_slice(stream, first, count, out);
+    return ssti_again(stream, result) ? ssti_slice(stream, first, count, out) : result;
+}
+
+/* ---- many rows at once ---- */
+
+#if SSTI_HAS_FLOAT
+
+/* IEEE 754 binary16: 1 sign, 5 exponent and 10 mantissa bits. */
+static double ssti_half_double(uint16_t bits) {
+    uint32_t exponent = (bits >> 10) & 31u, mantissa = bits & 1023u, single;
+    float f;
+    if (exponent == 0) {
+        double tiny = (double)mantissa / 16777216.0;        /* 2^-24 */
+        return (bits & 0x8000u) != 0 ? -tiny : tiny;
+    }
+    single = (uint32_t)(bits & 0x8000u) << 16 | mantissa << 13 |
+             (exponent == 31 ? 0xFFu : exponent + 112u) << 23;
+    memcpy(&f, &single, sizeof f);
+    return (double)f;
+}
+
+/* The upper half of a binary32. */
+static double ssti_bfloat_double(uint16_t bits) {
+    uint32_t single = (uint32_t)bits << 16;
+    float f;
+    memcpy(&f, &single, sizeof f);
+    return (double)f;
+}
+
+static double ssti_double(sst_type type, const uint8_t *p) {
+    union {
+        int8_t i8;
+        int16_t i16;
+        int32_t i32;
+        int64_t i64;
+        uint8_t u8;
+        uint16_t u16;
+        uint32_t u32;
+        uint64_t u64;
+        float f32;
+        double f64;
+    } v;
+    memset(&v, 0, sizeof v);
+    memcpy(&v, p, ssti_type_bytes(type));
+    switch (type) {
+    case SST_I8: return (double)v.i8;
+    case SST_I16: return (double)v.i16;
+    case SST_I32: return (double)v.i32;
+    case SST_I64: return (double)v.i64;
+    case SST_U8: return (double)v.u8;
+    case SST_U16: return (double)v.u16;
+    case SST_U32: return (double)v.u32;
+    case SST_U64: return (double)v.u64;
+    case SST_F16: return ssti_half_double(v.u16);
+    case SST_BF16: return ssti_bfloat_double(v.u16);
+    case SST_F32: return (double)v.f32;
+    case SST_F64: return v.f64;
+    default: return 0.0;
+    }
+}
+
+/* b - a as a double; of integers exactly, then rounded once. */
+static double ssti_difference(sst_type type, const uint8_t *a, const uint8_t *b) {
+    if (type == SST_I64 || type == SST_U64) {
+        uint64_t x, y;
+        bool down;
+        memcpy(&x, a, 8);
+        memcpy(&y, b, 8);
+        down = type == SST_I64 ? ssti_signed(y) < ssti_signed(x) : y < x;
+        return down ? -(double)(x - y) : (double)(y - x);
+    }
+    if (ssti_double(type, b) == ssti_double(type, a)) return 0.0;       /* infinities too */
+    return ssti_double(type, b) - ssti_double(type, a);
+}
+
+/* A number at a share of the way from a to b; finite when both are. */
+static double ssti_between(sst_type type, const uint8_t *a, const uint8_t *b, double share) {
+    double from = ssti_double(type, a), way;
+    if (share <= 0.0) return from;
+    way = ssti_difference(type, a, b);
+    if (way - way != 0.0) return from * (1.0 - share) + ssti_double(type, b) * share;
+    return from + way * share;
+}
+
+/* Writes the value between a row and the next, both in the handle's scratch. */
+static void ssti_sample_between(const ssti_series *s, const uint8_t *a, const uint8_t *b,
+                                double share, double *to) {
+    uint32_t element = ssti_type_bytes(s->type);
+    size_t i, n = s->columns[s->column_count - 1].row_bytes / element;
+    for (i = 0; i < n; i++) {
+        to[i] = ssti_between(s->type, a + i * element, b + i * element, share);
+    }
+}
+
+/* The value at a time, of which `n` rows are at or before it, linear between rows. */
+static int ssti_sample_linear(sst_stream *stream, const ssti_look *k, int64_t time, uint64_t n,
+                              double *to) {
+    const ssti_series *s = stream->series;
+    uint32_t column = s->column_count - 1;
+    size_t row_bytes = s->columns[column].row_bytes;
+    double share = 0.0;
+    uint8_t *a, *b;
+    int64_t before, after;
+    SSTI_TRY(ssti_scratch(stream, 2 * (uint64_t)row_bytes));
+    a = stream->scratch;
+    b = a + row_bytes;
+    SSTI_TRY(ssti_fetch(k, column, ssti_one_row(n - 1), a));
+    SSTI_TRY(ssti_time(k, 0, n - 1, &before));
+    if (before != time && n < k->rows) {
+        SSTI_TRY(ssti_time(k, 0, n, &after));
+        SSTI_TRY(ssti_fetch(k, column, ssti_one_row(n), b));
+        share = (double)((uint64_t)time - (uint64_t)before) /
+                (double)((uint64_t)after - (uint64_t)before);
+    }
+    ssti_sample_between(s, a, b, share, to);
+    return SST_OK;
+}
+
+#endif /* SSTI_HAS_FLOAT */
+
+typedef struct ssti_samples {
+    const int64_t *times;
+    size_t n;
+    sst_sampling how;
+    uint8_t *values;
+    int64_t *rows;
+    size_t bytes;                   /* of one value in `values` */
+} ssti_samples;
+
+static int ssti_sample_one(sst_stream *stream, const ssti_look *k, const ssti_samples *in,
+                           size_t i) {
+    sst_match match = in->how == SST_SAMPLE_NEAREST ? SST_NEAREST
+                      : in->how == SST_SAMPLE_EXACT ? SST_EXACT : SST_AT_OR_BEFORE;
+    uint8_t *to = in->values == NULL ? NULL : in->values + i * in->bytes;
+    uint64_t row;
+    int result = ssti_find(k, 0, in->times[i], match, &row);
+    if (result != SST_OK && result != SST_ERR_NOT_FOUND) return result;
+    if (in->rows != NULL) in->rows[i] = result == SST_OK ? (int64_t)row : -1;
+    if (to == NULL) return SST_OK;
+    if (result != SST_OK) {
+        memset(to, 0, in->bytes);
+        return SST_OK;
+    }
+#if SSTI_HAS_FLOAT
+    if (in->how == SST_SAMPLE_LINEAR) {
+        return ssti_sample_linear(stream, k, in->times[i], row + 1, (double *)(void *)to);
+    }
+#endif
+    return ssti_fetch(k, stream->series->column_count - 1, ssti_one_row(row), to);
+}
+
+static int ssti_sample(sst_stream *stream, const ssti_samples *in) {
+    ssti_look k;
+    size_t i;
+    ssti_look_stream(&k, stream);
+    for (i = 0; i < in->n; i++) SSTI_TRY(ssti_sample_one(stream, &k, in, i));
+    return SST_OK;
+}
+
+SST_API int sst_sample(sst_stream *stream, const int64_t *times, size_t n, sst_sampling how,
+                       void *values, int64_t *rows) {
+    ssti_samples in;
+    int result;
+    if (stream == NULL || (times == NULL && n != 0) || (unsigned)how > SST_SAMPLE_LINEAR) {
+        return ssti_query_arg(stream, SSTI_TEXT("times is NULL or sampling unknown"));
+    }
+    in.times = times;
+    in.n = n;
+    in.how = how;
+    in.values = (uint8_t *)values;
+    in.rows = rows;
+    in.bytes = stream->series->columns[stream->series->column_count - 1].row_bytes;
+    if (how == SST_SAMPLE_LINEAR) {
+        if (stream->series->type == SST_BOOL) {
+            return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("bool is not linear"));
+        }
+        if (!SSTI_HAS_FLOAT) {
+            return ssti_stream_fail(stream, SST_ERR_UNSUPPORTED, SSTI_TEXT("no floating point"));
+        }
+        in.bytes = in.bytes / ssti_type_bytes(stream->series->type) * sizeof(double);
+    }
+    result = ssti_sample(stream, &in);
+    return ssti_again(stream, result) ? ssti_sample(stream, &in) : result;
+}
+
+static int ssti_gather(sst_stream *stream, const int64_t *rows, size_t n, uint8_t *values,
+                       int64_t *times) {
+    const ssti_series *s = stream->series;
+    uint32_t column = s->column_count - 1;
+    size_t i, bytes = s->columns[column].row_bytes;
+    ssti_look k;
+    ssti_look_stream(&k, stream);
+    for (i = 0; i < n; i++) {
+        if (rows[i] < -1 || (rows[i] >= 0 && (uint64_t)rows[i] >= k.rows)) {
+            return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("a row beyond the end"));
+        }
+    }
+    for (i = 0; i < n; i++) {
+        ssti_range row = ssti_one_row((uint64_t)rows[i]);
+        if (rows[i] < 0) {
+            if (values != NULL) memset(values + i * bytes, 0, bytes);
+            if (times != NULL) times[i] = 0;
+            continue;
+        }
+        if (values != NULL) SSTI_TRY(ssti_fetch(&k, column, row, values + i * bytes));
+        if (times != NULL) SSTI_TRY(ssti_fetch(&k, 0, row, (uint8_t *)&times[i]));
+    }
+    return SST_OK;
+}
+
+SST_API int sst_gather(sst_stream *stream, const int64_t *rows, size_t n, void *values,
+                       int64_t *times) {
+    int result;
+    if (stream == NULL || (rows == NULL && n != 0)) {
+        return ssti_query_arg(stream, SSTI_TEXT("rows is NULL"));
+    }
+    result = ssti_gather(stream, rows, n, (uint8_t *)values, times);
+    if (!ssti_again(stream, result)) return result;
+    return ssti_gather(stream, rows, n, (uint8_t *)values, times);
+}
+
+/* ---- facts ---- */
+
+/* The first or last time, which block headers know without their columns. */
+static int ssti_edge_time(const ssti_look *k, uint64_t row, int64_t *time) {
+    uint32_t block;
+    if (time == NULL) return SST_OK;
+    *time = 0;
+    if (k->rows == 0) return SST_OK;
+    if (row >= k->sealed) return ssti_time(k, 0, row, time);
+    SSTI_TRY(ssti_block_of_row(k, row, &block));
+    return ssti_block_time(k, block, 0, (uint32_t)(row - ssti_list_at(k->list, block)->first_row),
+                           time);
+}
+
+static void ssti_desc_of(const ssti_series *s, sst_stream_desc *desc) {
+    uint32_t i;
+    memset(desc, 0, sizeof *desc);
+    desc->name = s->name;
+    desc->type = s->type;
+    memcpy(desc->shape, s->shape, sizeof desc->shape);
+    desc->flags = s->flags;
+    if (s->field_name[0] != 0) {
+        desc->fields = &s->field;
+        desc->field_count = 1;
+    }
+    for (i = 0; i < s->timeline_count; i++) desc->timelines[i] = s->timelines[i];
+    desc->time_unit = s->unit;
+    desc->block_bytes = s->block_bytes == s->store->block_bytes ? 0 : s->block_bytes;
+}
+
+SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uint64_t *rows,
+                            int64_t *first_time, int64_t *last_time) {
+    ssti_look k;
+    sst_error error;
+    uint32_t hint = 0;
+    int result;
+    if (stream == NULL) return SST_ERR_ARG;
+    ssti_look_begin(&k, stream->series, &error, &hint);
+    if (desc != NULL) ssti_desc_of(stream->series, desc);
+    if (rows != NULL) *rows = k.rows;
+    result = ssti_edge_time(&k, 0, first_time);
+    if (result == SST_OK) result = ssti_edge_time(&k, k.rows - 1, last_time);
+    return result;
+}
+
+#endif /* SSTI_HAS_READ */
+
+/* ============================================================================================
+ * >>admin  Verify.
+ * ============================================================================================ */
+
+#if SSTI_HAS_READ
+
+/* A verification under way. */
+typedef struct ssti_audit {
+    const sst_store *store;
+    sst_report *report;
+    uint64_t *next;                 /* per stream: the row its next block should begin with */
+    uint64_t gap, gap_bytes;        /* the last range that was stepped over */
+    bool gap_open;                  /* and no damage has named its rows yet */
+} ssti_audit;
+
+static void ssti_audit_note(ssti_audit *a, uint32_t stream, uint64_t offset, uint64_t size,
+                            ssti_range rows) {
+    sst_report *r = a->report;
+    if (r->damage != NULL && r->damage_count < r->damage_capacity) {
+        sst_damage *d = &r->damage[(size_t)r->damage_count];
+        d->stream = stream;
+        d->result = SST_ERR_CORRUPT;
+        d->offset = offset;
+        d->size = size;
+        d->first_row = rows.first;
+        d->rows = rows.count;
+    }
+    r->damage_count++;
+}
+
+/* Reports a range that was stepped over and whose rows nobody has named. */
+static void ssti_audit_close_gap(ssti_audit *a) {
+    ssti_range none;
+    none.first = none.count = 0;
+    if (a->gap_open) ssti_audit_note(a, 0, a->gap, a->gap_bytes, none);
+    a->gap_open = false;
+}
+
+/* Rows of a stream that should have come before `first_row` were in what was stepped over. */
+static void ssti_audit_lost(ssti_audit *a, uint32_t at, uint64_t first_row) {
+    ssti_range lost;
+    lost.first = a->next[at];
+    lost.count = first_row - lost.first;
+    if (first_row <= a->next[at]) return;
+    ssti_audit_note(a, ssti_series_at(a->store, at)->number, a->gap, a->gap_bytes, lost);
+    a->gap_open = false;
+}
+
+/* Checks every column of a block. */
+static void ssti_audit_columns(ssti_audit *a, const ssti_walk *w) {
+    const ssti_header *h = &w->header;
+    ssti_directory d;
+    ssti_range rows;
+    uint32_t i;
+    rows.first = h->first_row;
+    rows.count = h->rows;
+    if (!w->sound) {
+        ssti_audit_note(a, h->stream, w->offset, SSTI_RECORD_BYTES + h->payload, rows);
+        return;
+    }
+    ssti_directory_open(&d, ssti_bytes(a->store, w->offset, SSTI_RECORD_BYTES + h->payload), h);
+    for (i = 0; i < d.count; i++) {
+        ssti_entry e;
+        if (ssti_directory_check(&d, i)) continue;
+        if (ssti_directory_entry(&d, i, &e)) {
+            ssti_audit_note(a, h->stream, w->offset + e.offset, e.stored, rows);
+        } else {
+            ssti_audit_note(a, h->stream, w->offset, SSTI_RECORD_BYTES + h->payload, rows);
+        }
+    }
+}
+
+static void ssti_audit_block(ssti_audit *a, const ssti_walk *w) {
+    const ssti_header *h = &w->header;
+    bool found;
+    uint32_t at = ssti_series_find(a->store, h->stream, &found);
+    a->report->rows += h->rows;
+    if (found) {
+        ssti_audit_lost(a, at, h->first_row);
+        a->next[at] = h->first_row + h->rows;
+    }
+    ssti_audit_columns(a, w);
+}
+
+static void ssti_audit_file(ssti_audit *a) {
+    const sst_store *store = a->store;
+    ssti_range none;
+    ssti_walk w;
+    uint32_t i;
+    bool more;
+    none.first = none.count = 0;
+    ssti_walk_begin(&w, store);
+    do {
+        more = ssti_walk_next(&w);
+        if (w.gap != w.offset) {
+            ssti_audit_close_gap(a);
+            a->gap = w.gap;
+            a->gap_bytes = w.offset - w.gap;
+            a->gap_open = true;
+        }
+        if (!more) break;
+        a->report->records++;
+        if (w.header.type == SSTI_BLOCK) ssti_audit_block(a, &w);
+        else if (!w.sound) {
+            ssti_audit_note(a, w.header.stream, w.offset, SSTI_RECORD_BYTES + w.header.payload,
+                            none);
+        }
+    } while (more);
+    for (i = 0; i < store->series_count; i++) {
+        const ssti_list *list = ssti_series_at(store, i)->list;
+        ssti_audit_lost(a, i, ssti_list_end(list, list->count));
+    }
+    ssti_audit_close_gap(a);
+}
+
+static int ssti_verify(sst_store *store, sst_report *report) {
+    const sst_allocator *a = &store->allocator;
+    size_t bytes = (store->series_count + (size_t)1) * sizeof(uint64_t);
+    ssti_audit audit;
+    ssti_range none;
+    const uint8_t *header = ssti_bytes(store, 0, SSTI_RECORD_BYTES);
+    none.first = none.count = 0;
+    memset(&audit, 0, sizeof audit);
+    audit.store = store;
+    audit.report = report;
+    audit.next = (uint64_t *)ssti_alloc_zero(a, bytes);
+    if (audit.next == NULL) return SST_ERR_MEMORY;
+    report->bytes = store->writable ? store->end : store->image_bytes;
+    report->torn_bytes = store->torn_bytes;
+    if (header == NULL || ssti_file_header_check(header) != SST_OK) {
+        ssti_audit_note(&audit, 0, 0, SSTI_RECORD_BYTES, none);
+    }
+    ssti_audit_file(&audit);
+    ssti_free(a, audit.next, bytes);
+    return report->damage_count == 0 ? SST_OK : SST_ERR_CORRUPT;
+}
+
+SST_API int sst_verify(sst_store *store, sst_report *report) {
+    sst_report r;
+    int result;
+    if (store == NULL) return SST_ERR_ARG;
+    memset(&r, 0, sizeof r);
+    if (report != NULL) {
+        r.damage = report->damage;
+        r.damage_capacity = report->damage_capacity;
+    }
+    ssti_lock(&store->lock);
+    result = ssti_verify(store, &r);
+    ssti_unlock(&store->lock);
+    if (report != NULL) *report = r;
+    if (result == SST_OK) return SST_OK;
+    return ssti_store_fail(store, result, result == SST_ERR_CORRUPT
+                                              ? SSTI_TEXT("something is damaged")
+                                              : SSTI_TEXT("out of memory"));
+}
+
+#endif /* SSTI_HAS_READ */
+
+/* Private macros end here. */
+#undef SSTI_HAS_OS
+#undef SSTI_HAS_MALLOC
+#undef SSTI_HAS_READ
+#undef SSTI_HAS_FLOAT
+#undef SSTI_TEXT
+#undef SSTI_HAS_THREADS
+#undef SSTI_BIG_ENDIAN
+#undef SSTI_TSAN
+#undef SSTI_INDEX_BLOCKS
+#undef SSTI_TABLE_MIN_BLOCKS
+#undef SSTI_TAIL_FIRST_BYTES
+#undef SSTI_BLOCK_BYTES
+#undef SSTI_BLOCK_BYTES_MIN
+#undef SSTI_BLOCK_BYTES_MAX
+#undef SSTI_TRY
+#undef ssti_atomic_load
+#undef ssti_atomic_store
+#undef ssti_atomic_swap
+#undef ssti_atomic_or
+#undef ssti_atomic_claim
+#undef ssti_fence_acquire
+#undef ssti_fence_release
+#undef ssti_word_load
+#undef ssti_word_store
+#undef ssti_swap16
+#undef ssti_swap32
+#undef ssti_swap64
+#undef ssti_swap_elements
+#undef SSTI_ARENA_ROUND
+#undef ssti_lock
+#undef ssti_unlock
+#undef SSTI_CRC_POLY
+#undef SSTI_CRC_CHUNK
+#undef SSTI_CRC_SHIFT_1
+#undef SSTI_CRC_SHIFT_2
+#undef SSTI_CRC_X86
+#undef SSTI_CRC_ARM
+#undef SSTI_CRC_SLICES
+#undef SSTI_CRC_TARGET
+#undef ssti_crc_word
+#undef SSTI_RECORD_BYTES
+#undef SSTI_ENTRY_BYTES
+#undef SSTI_PAGE_BYTES
+#undef SSTI_ALIGN_FROM
+#undef SSTI_SESSION_STEP
+#undef SSTI_PIECE_BYTES
+#undef SSTI_CHUNKS
+#undef SSTI_CHUNK_FIRST
+#undef SSTI_CHUNK_ITEMS
+#undef SSTI_MAX_COLUMNS
+#undef SSTI_WHERE_LARGE
+#undef SSTI_STREAM_FIXED_BYTES
+#undef SSTI_FIELD_BYTES
+#undef SSTI_INDEX_HEAD_BYTES
+#undef SSTI_INDEX_STREAM_BYTES
+#undef SSTI_INDEX_CLOCK_BYTES
+#undef SSTI_INDEX_BLOCK_BYTES
+
+#endif /* STREAMSTORE_IMPLEMENTATION */
+
+/* ============================================================================================
+ * >>history  What changed.
+ * ============================================================================================
+ *
+ * 0.1.0  Stores in memory, the file format, streams of one field of a fixed shape, queries.
+ */
+
+/* ============================================================================================
+ * >>licence  Public domain or MIT-0.
+ * ============================================================================================
+ *
+ * This software is available under two licences: choose whichever you prefer.
+ *
+ * ALTERNATIVE A - Public domain (unlicense.org)
+ *
+ * This is free and unencumbered software released into the public domain.
+ *
+ * Anyone is free to copy, modify, publish, use, compile, sell, or distribute this software, either
+ * in source code form or as a compiled binary, for any purpose, commercial or non-commercial, and
+ * by any means.
+ *
+ * In jurisdictions that recognize copyright laws, the author or authors of this software dedicate
+ * any and all copyright interest in the software to the public domain. We make this dedication for
+ * the benefit of the public at large and to the detriment of our heirs and successors. We intend
+ * this dedication to be an overt act of relinquishment in perpetuity of all present and future
+ * rights to this software under copyright law.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING
+ * BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND
+ * NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+ * LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN
+ * CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+ *
+ * ALTERNATIVE B - MIT No Attribution (MIT-0)
+ *
+ * Permission is hereby granted, free of charge, to any person obtaining a copy of this software
+ * and associated documentation files (the "Software"), to deal in the Software without
+ * restriction, including without limitation the rights to use, copy, modify, merge, publish,
+ * distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the
+ * Software is furnished to do so.
+ *
+ * THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING
+ * BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND
+ * NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM,
+ * DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+ * OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+ */

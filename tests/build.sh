@@ -1,0 +1,70 @@
+#!/bin/sh
+# build.sh - builds programs: writes a makefile with one rule per source, since POSIX make has no
+# rule that fits them all, and runs make on it.
+#
+#     sh tests/build.sh target...
+#
+# Targets: tests, examples, tools, bench, or the path of a program. From the environment, all
+# optional: BUILD (where to), MAKE, CC, CXX, CFLAGS, CXXFLAGS, JOBS.
+set -u
+BUILD=${BUILD:-build}
+CC=${CC:-cc}
+CXX=${CXX:-c++}
+CFLAGS=${CFLAGS--O2 -g}
+CXXFLAGS=${CXXFLAGS--O2 -g}
+rules=$BUILD/rules.mk
+
+# The header and the examples have to pass all of these. Tests count and compare freely, so they
+# are spared the conversions.
+warn='-Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror'
+strict="$warn -Wconversion -Wsign-conversion -Wcast-align -Wcast-qual"
+relaxed="$warn -Wstrict-prototypes -Wno-unused-function"
+
+headers=streamstore.h
+for file in tests/*.h examples/*.h tools/*.h; do
+    [ -f "$file" ] && headers="$headers $file"
+done
+
+# rule group folder compiler flags source: a program and its place in the group.
+rule() {
+    name=${5##*/}
+    program=$BUILD/$2/${name%.*}
+    printf '%s: %s %s tests/build.sh\n' "$program" "$5" "$headers"
+    printf '\t@echo "cc %s"; rm -f %s; mkdir -p %s\n' "$program" "$program" "$BUILD/$2"
+    printf '\t@%s %s -I. -o %s %s -pthread -lm\n' "$3" "$4" "$program" "$5"
+    printf '%s: %s\n' "$1" "$program"
+}
+
+mkdir -p "$BUILD"
+{
+    echo "# Written by tests/build.sh."
+    echo ".PHONY: tests examples tools bench"
+    echo "tests examples tools bench:"
+    for file in tests/test_*.c tests/fuzz/fuzz_seeds.c; do
+        [ -f "$file" ] && rule tests tests "$CC -std=gnu99 $relaxed" "$CFLAGS" "$file"
+    done
+    for file in examples/*.c; do
+        [ -f "$file" ] && rule examples examples "$CC -std=gnu99 -Wstrict-prototypes $strict" \
+            "$CFLAGS" "$file"
+    done
+    for file in examples/*.cpp; do
+        [ -f "$file" ] || continue
+        if command -v "${CXX%% *}" > /dev/null; then
+            rule examples examples "$CXX -std=c++11 $strict" "$CXXFLAGS" "$file"
+        fi
+    done
+    for file in tools/*.c; do
+        [ -f "$file" ] && rule tools tools "$CC -std=gnu99 -Wstrict-prototypes $strict" \
+            "$CFLAGS" "$file"
+    done
+    for file in tests/bench/*.c; do
+        [ -f "$file" ] && rule bench bench "$CC -std=gnu99 $relaxed" "$CFLAGS" "$file"
+    done
+} > "$rules.new.$$"
+# Rewritten only when it changed, and in one step: several of us may be running.
+if cmp -s "$rules.new.$$" "$rules"; then rm -f "$rules.new.$$"; else mv "$rules.new.$$" "$rules"; fi
+
+# As many jobs as there are processors, whatever the flags of the make that called us.
+unset MAKEFLAGS MFLAGS
+JOBS=${JOBS:-$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)}
+exec "${MAKE:-make}" -k -s -j "$JOBS" -f "$rules" "$@"

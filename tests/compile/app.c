@@ -1,0 +1,4 @@
+/* app.c - implementation and use in one file, the header first. The driver adds switches. */
+#define STREAMSTORE_IMPLEMENTATION
+#include "streamstore.h"
+#include "main.h"

@@ -1,0 +1,3 @@
+/* impl.c - nothing but the implementation, for programs of several files. */
+#define STREAMSTORE_IMPLEMENTATION
+#include "streamstore.h"

@@ -1,0 +1,5 @@
+/* late.c - declarations first, then the implementation in the same file. */
+#include "streamstore.h"
+#define STREAMSTORE_IMPLEMENTATION
+#include "streamstore.h"
+#include "main.h"

@@ -1,0 +1,1228 @@
+/* Damaged, cut and hostile images: every answer is right or an error, what the damage did not
+ * touch stays readable, and nothing crashes (the sanitizers look). On a divergence the printed
+ * "seed" is the offset of the damage and "step" says which kind of damage. */
+#define STREAMSTORE_IMPLEMENTATION
+#define SSTI_INDEX_BLOCKS 8
+#define SSTI_TABLE_MIN_BLOCKS 2
+#include "../streamstore.h"
+#include "test.h"
+#include "model.h"
+#include "mend.h"
+#include "walk.h"
+
+#define MAX_BLOCKS 128
+#define MAX_COLUMNS 8
+
+/* ---- the images --------------------------------------------------------------------------- */
+
+typedef struct block_map {
+    uint32_t stream;            /* index in the model */
+    uint64_t offset, directory_end, end, padded_end;
+    uint64_t first_row, rows;
+    uint32_t columns, kind[MAX_COLUMNS], part[MAX_COLUMNS];
+    uint64_t start[MAX_COLUMNS], size[MAX_COLUMNS];
+} block_map;
+
+typedef struct fixture {
+    model_store truth;
+    uint8_t *bytes, *work;      /* work: a copy to damage, put right again after each damage */
+    uint64_t size, end_record;
+    block_map block[MAX_BLOCKS];
+    uint32_t blocks;
+} fixture;
+
+static fixture small_image, skip_image, piece_image;
+
+static void map_columns(fixture *f, const mend_record *r, block_map *b) {
+    mend_column c;
+    uint32_t i;
+    b->columns = mend_columns(f->bytes, r);
+    CHECK(b->columns <= MAX_COLUMNS);
+    for (i = 0; i < b->columns && i < MAX_COLUMNS; i++) {
+        REQUIRE(mend_column_at(f->bytes, r, i, &c));
+        b->kind[i] = c.kind;
+        b->part[i] = c.part;
+        b->start[i] = c.start;
+        b->size[i] = c.size;
+    }
+}
+
+/* Hops through the undamaged image and writes down where everything is. */
+static void map_image(fixture *f) {
+    uint64_t offset = 64;
+    mend_record r;
+    while (mend_next(f->bytes, f->size, &offset, &r)) {
+        block_map *b = &f->block[f->blocks];
+        if (r.type == MEND_END) f->end_record = r.offset;
+        if (r.type != MEND_BLOCK || f->blocks == MAX_BLOCKS) continue;
+        b->stream = r.stream - 1;
+        b->offset = r.offset;
+        b->first_row = r.first_row;
+        b->rows = r.rows;
+        b->directory_end = r.payload + mend_directory_bytes(f->bytes, &r);
+        b->end = r.payload + r.size;
+        b->padded_end = r.next;
+        map_columns(f, &r, b);
+        f->blocks++;
+    }
+    CHECK(f->blocks < MAX_BLOCKS);
+    CHECK_INT(f->end_record, f->size - 64);
+}
+
+static model_stream *add_stream(fixture *f, const char *name, sst_type type, uint32_t dimension,
+                                uint32_t lines) {
+    model_stream *m = &f->truth.stream[f->truth.count++];
+    memset(m, 0, sizeof *m);
+    snprintf(m->name, sizeof m->name, "%s", name);
+    m->type = type;
+    m->shape[0] = dimension;
+    m->lines = lines;
+    m->time_style = 1;
+    m->value_style = 1;
+    m->line_style[0] = 1;       /* sorted, with equal times */
+    m->line_style[1] = 2;       /* not sorted */
+    model_measure(m);
+    return m;
+}
+
+static void append_rows(model_stream *m, sst_stream *stream, uint64_t rows, uint64_t *random) {
+    uint64_t i, n = model_prepare(m, rows, random);
+    uint32_t k;
+    for (i = 0; i < n; i++) {
+        int64_t lines[SST_MAX_TIMELINES];
+        sst_row row;
+        memset(&row, 0, sizeof row);
+        row.time = m->times[m->rows];
+        row.value = model_row(m, m->rows);
+        for (k = 0; k < m->lines; k++) lines[k] = m->line[k][m->rows];
+        if (m->lines > 0) row.timelines = lines;
+        CHECK_INT(sst_append_row(stream, &row), SST_OK);
+        model_commit(m, 1);
+    }
+}
+
+static void set_metas(fixture *f, sst_store *store, sst_stream *stream) {
+    CHECK_INT(sst_set_meta(store, "robot", "arm 7", 5), SST_OK);
+    model_meta_set(&f->truth.meta, "robot", "arm 7", 5);
+    CHECK_INT(sst_set_meta(store, "empty", NULL, 0), SST_OK);
+    model_meta_set(&f->truth.meta, "empty", NULL, 0);
+    CHECK_INT(sst_set_meta(store, "gone", "x", 1), SST_OK);
+    CHECK_INT(sst_remove_meta(store, "gone"), SST_OK);
+    CHECK_INT(sst_stream_set_meta(stream, "frame", "old", 3), SST_OK);
+    CHECK_INT(sst_stream_set_meta(stream, "frame", "base link", 9), SST_OK);
+    model_meta_set(&f->truth.stream[0].meta, "frame", "base link", 9);
+}
+
+static void keep_image(fixture *f, sst_store *store) {
+    const void *bytes;
+    size_t size;
+    REQUIRE(sst_image(store, &bytes, &size) == SST_OK);
+    free(f->bytes);
+    free(f->work);
+    f->bytes = (uint8_t *)model_duplicate(bytes, size);
+    f->work = (uint8_t *)model_duplicate(bytes, size);
+    f->size = size;
+    CHECK_INT(sst_close(store), SST_OK);
+    map_image(f);
+}
+
+static sst_store *open_streams(fixture *f, sst_stream **streams, uint32_t block_bytes) {
+    sst_options options;
+    sst_stream_desc desc;
+    sst_field field;
+    sst_store *store;
+    uint32_t i;
+    memset(&options, 0, sizeof options);
+    options.seed = 42;
+    options.block_bytes = block_bytes;
+    CHECK_INT(sst_create(NULL, &options, &store), SST_OK);
+    for (i = 0; i < f->truth.count; i++) {
+        model_describe(&f->truth.stream[i], &desc, &field);
+        CHECK_INT(sst_stream_create(store, &desc, &streams[i]), SST_OK);
+    }
+    return store;
+}
+
+/* Four streams, timelines, metadata, a finished stream, an image in the middle, a chain of INDEX
+ * records, time tables. */
+static void make_small_image(void) {
+    fixture *f = &small_image;
+    sst_stream *stream[4];
+    sst_store *store;
+    uint64_t random = 7;
+    const void *bytes;
+    size_t size;
+    int i;
+    add_stream(f, "imu", SST_F32, 3, 0);
+    add_stream(f, "joint", SST_I64, 0, 2);
+    add_stream(f, "camera", SST_U8, 160, 0);
+    add_stream(f, "button", SST_BOOL, 0, 0);
+    store = open_streams(f, stream, 512);
+    set_metas(f, store, stream[0]);
+    for (i = 0; i < 3; i++) {
+        append_rows(&f->truth.stream[0], stream[0], 13, &random);
+        append_rows(&f->truth.stream[1], stream[1], 9, &random);
+        append_rows(&f->truth.stream[2], stream[2], 1, &random);
+        append_rows(&f->truth.stream[3], stream[3], 5, &random);
+        if (i == 1) CHECK_INT(sst_image(store, &bytes, &size), SST_OK);
+        CHECK_INT(sst_flush(store), SST_OK);
+    }
+    CHECK_INT(sst_stream_finish(stream[3]), SST_OK);
+    keep_image(f, store);
+    CHECK(mend_count(f->bytes, f->size, MEND_INDEX, 0) >= 2);
+    CHECK(mend_count(f->bytes, f->size, MEND_TABLE, 0) >= 1);
+    CHECK(mend_count(f->bytes, f->size, MEND_FINISH, 4) >= 1);
+    for (i = 0; i < 4; i++) CHECK(mend_count(f->bytes, f->size, MEND_BLOCK, (uint32_t)i + 1) >= 3);
+}
+
+/* Blocks of more than 64 KiB, with a SKIP before each. */
+static void make_skip_image(void) {
+    fixture *f = &skip_image;
+    sst_stream *stream[2];
+    sst_store *store;
+    uint64_t random = 8;
+    add_stream(f, "image", SST_U16, 33000, 0);
+    add_stream(f, "number", SST_U32, 0, 0);
+    store = open_streams(f, stream, 512);
+    append_rows(&f->truth.stream[1], stream[1], 40, &random);
+    append_rows(&f->truth.stream[0], stream[0], 2, &random);
+    append_rows(&f->truth.stream[1], stream[1], 40, &random);
+    keep_image(f, store);
+    CHECK(mend_count(f->bytes, f->size, MEND_SKIP, 0) >= 1);
+}
+
+/* ---- what a damage may cost --------------------------------------------------------------- */
+
+typedef struct verdict {
+    bool head[MAX_BLOCKS];      /* header or directory of the block */
+    bool column[MAX_BLOCKS][MAX_COLUMNS];
+    bool stream[MODEL_STREAMS]; /* any of these, in a block of the stream */
+    bool may_not_open;          /* magic, version, feature flags */
+    bool end, index, definition;
+    bool other;                 /* a checked byte apart from those of END */
+    bool weak;                  /* prefixes and lost streams are allowed too */
+} verdict;
+
+static bool changed(const fixture *f, uint64_t start, uint64_t end) {
+    return memcmp(f->bytes + start, f->work + start, (size_t)(end - start)) != 0;
+}
+
+static void judge_block(const fixture *f, uint32_t i, verdict *v) {
+    const block_map *b = &f->block[i];
+    uint32_t c;
+    v->head[i] = changed(f, b->offset, b->directory_end);
+    for (c = 0; c < b->columns; c++) {
+        if (!changed(f, b->start[c], b->start[c] + b->size[c])) continue;
+        v->column[i][c] = true;
+        v->stream[b->stream] = v->other = true;
+        if (b->kind[c] == MEND_PIECES) v->column[i][b->part[c]] = true;
+    }
+    if (v->head[i]) v->stream[b->stream] = v->other = true;
+}
+
+static void judge_record(const fixture *f, const mend_record *r, verdict *v) {
+    uint64_t end = r->type == MEND_SKIP ? r->payload : r->payload + r->size;
+    if (r->type == MEND_BLOCK || !changed(f, r->offset, end)) return;
+    if (r->offset == f->end_record) {
+        v->end = true;
+        return;
+    }
+    v->other = true;
+    if (r->type == MEND_INDEX) v->index = true;
+    if (r->type == MEND_STREAM || r->type == MEND_META || r->type == MEND_FINISH) {
+        v->definition = true;
+    }
+}
+
+/* Compares work with the undamaged bytes. */
+static void judge(const fixture *f, verdict *v) {
+    uint64_t offset = 64;
+    mend_record r;
+    uint32_t i;
+    memset(v, 0, sizeof *v);
+    for (i = 0; i < f->blocks; i++) judge_block(f, i, v);
+    while (mend_next(f->bytes, f->size, &offset, &r)) judge_record(f, &r, v);
+    if (changed(f, 0, 64)) v->other = true;
+    v->may_not_open = changed(f, 0, 12) || changed(f, 40, 44);
+    v->weak = (v->end && v->other) || (v->index && v->definition);
+}
+
+/* ---- what must be right ------------------------------------------------------------------- */
+
+typedef enum answer { RIGHT, DAMAGED, EITHER } answer;
+
+typedef struct checked {
+    const fixture *f;
+    const verdict *v;
+    sst_stream *handle;
+    const model_stream *m;
+    uint64_t rows;              /* as the library says */
+} checked;
+
+/* An error that is allowed where data is lost. */
+static bool lost(int result) {
+    return result == SST_ERR_CORRUPT || result == SST_ERR_UNSUPPORTED;
+}
+
+static answer column_answer(const checked *c, uint32_t block, uint32_t kind) {
+    const block_map *b = &c->f->block[block];
+    uint32_t i;
+    if (c->v->weak || c->v->head[block]) return EITHER;
+    for (i = 0; i < b->columns; i++) {
+        if ((kind == 0 || b->kind[i] == kind) && c->v->column[block][i]) return DAMAGED;
+    }
+    return RIGHT;
+}
+
+/* Where a damaged column is reported. */
+static void check_error(const checked *c, const block_map *b) {
+    sst_error error;
+    sst_stream_error(c->handle, &error);
+    MODEL_INT(error.result, SST_ERR_CORRUPT);
+    MODEL(error.offset >= b->offset && error.offset < b->padded_end);
+    MODEL(error.row >= b->first_row && error.row < b->first_row + b->rows);
+}
+
+static void check_result(const checked *c, uint32_t block, uint64_t row, int result, answer want) {
+    if (want == RIGHT) {
+        MODEL_INT(result, SST_OK);
+    } else if (want == DAMAGED) {
+        if (MODEL_INT(result, SST_ERR_CORRUPT)) check_error(c, &c->f->block[block]);
+    } else if (row >= c->rows) {
+        MODEL_INT(result, SST_ERR_ARG);
+    } else {
+        MODEL(result == SST_OK || lost(result));
+    }
+}
+
+static void check_values(const checked *c, uint32_t block, uint64_t row) {
+    static uint8_t value[1u << 18];
+    int64_t number = (int64_t)row;
+    int result = sst_gather(c->handle, &number, 1, value, NULL);
+    check_result(c, block, row, result, column_answer(c, block, MEND_VALUES));
+    if (result == SST_OK) MODEL(memcmp(value, model_row(c->m, row), c->m->row_bytes) == 0);
+}
+
+static void check_time(const checked *c, uint32_t block, uint64_t row) {
+    int64_t number = (int64_t)row, time = 0;
+    int result = sst_gather(c->handle, &number, 1, NULL, &time);
+    check_result(c, block, row, result, column_answer(c, block, MEND_TIMES));
+    if (result == SST_OK) MODEL_INT(time, c->m->times[row]);
+}
+
+/* The rows of a view, for damaged streams: what is there is right. */
+static void check_view(const checked *c, const sst_view *view, uint64_t first, uint64_t count) {
+    model_source source = {c->m, c->handle, NULL, false};
+    model_range range = {0, 0, -1, 0};
+    range.first = first;
+    range.count = count;
+    model_check_view(&source, view, &range);
+}
+
+static void check_slice(const checked *c, uint32_t block, uint64_t row) {
+    sst_view view;
+    int result = sst_slice(c->handle, row, 1, &view);
+    if (row >= c->rows) {
+        MODEL(result == SST_OK && view.count == 0);
+        return;
+    }
+    check_result(c, block, row, result, column_answer(c, block, 0));
+    if (result == SST_OK) check_view(c, &view, row, 1);
+}
+
+/* The first and last row of a block, looked up by time; and the block as a window. */
+static void check_block_times(const checked *c, uint32_t block) {
+    const block_map *b = &c->f->block[block];
+    uint64_t first = b->first_row, last = first + b->rows - 1, row = 0;
+    answer times = column_answer(c, block, MEND_TIMES), all = column_answer(c, block, 0);
+    sst_view view;
+    int result;
+    if (c->v->weak || c->v->head[block]) return;
+    if (times == DAMAGED) times = EITHER;           /* the header may suffice for these rows */
+    result = sst_locate(c->handle, c->m->times[first], SST_EXACT, &row);
+    check_result(c, block, first, result, times);
+    if (result == SST_OK) MODEL_INT(row, first);
+    result = sst_locate(c->handle, c->m->times[last], SST_AT_OR_BEFORE, &row);
+    check_result(c, block, last, result, times);
+    if (result == SST_OK) MODEL_INT(row, last);
+    result = sst_at(c->handle, c->m->times[last], &view);
+    check_result(c, block, last, result, all);
+    if (result == SST_OK) check_view(c, &view, last, 1);
+    result = sst_window(c->handle, c->m->times[first], c->m->times[last], &view);
+    check_result(c, block, first, result, all);
+    if (result == SST_OK) check_view(c, &view, first, b->rows);
+}
+
+static void check_blocks(const checked *c, uint32_t stream) {
+    uint64_t row;
+    uint32_t i;
+    for (i = 0; i < c->f->blocks; i++) {
+        const block_map *b = &c->f->block[i];
+        if (b->stream != stream) continue;
+        for (row = b->first_row; row < b->first_row + b->rows && !model_failed; row++) {
+            check_values(c, i, row);
+            check_time(c, i, row);
+            if (row % 4 == 0 || row == b->first_row) check_slice(c, i, row);
+        }
+        check_block_times(c, i);
+    }
+}
+
+/* Questions that reach over the whole stream. */
+static void check_stream_wide(const checked *c, uint32_t stream) {
+    bool hit = c->v->weak || c->v->stream[stream];
+    model_stream prefix = *c->m;
+    int64_t first = 0, last = 0;
+    uint64_t row = 0, n;
+    uint32_t k;
+    sst_view view;
+    int result = sst_slice(c->handle, 0, UINT64_MAX, &view);
+    prefix.rows = c->rows;
+    MODEL(result == SST_OK || (hit && lost(result)));
+    if (result == SST_OK) check_view(c, &view, 0, c->rows);
+    result = sst_stream_info(c->handle, NULL, &n, &first, &last);
+    MODEL(result == SST_OK || (hit && lost(result)));
+    if (result == SST_OK && c->rows > 0) {
+        MODEL(n == c->rows && first == c->m->times[0] && last == c->m->times[n - 1]);
+    }
+    for (k = 0; k < c->m->lines; k++) {
+        int64_t time = c->m->line[k][c->m->rows / 2];
+        result = sst_locate_on(c->handle, k, time, SST_AT_OR_BEFORE, &row);
+        if (hit && (lost(result) || c->rows < c->m->rows)) continue;
+        MODEL_INT(result, k == 0 ? SST_OK : SST_ERR_ORDER);
+        if (k == 0) MODEL_INT(row, model_find(c->m->line[k], prefix.rows, time, SST_AT_OR_BEFORE));
+    }
+}
+
+/* Rows the library must know of: all up to the last block whose header is sound. */
+static void check_row_count(const checked *c, uint32_t stream) {
+    uint64_t at_least = 0;
+    uint32_t i;
+    for (i = 0; i < c->f->blocks; i++) {
+        const block_map *b = &c->f->block[i];
+        if (b->stream == stream && !c->v->head[i]) at_least = b->first_row + b->rows;
+    }
+    if (c->v->weak) at_least = 0;
+    MODEL(c->rows >= at_least && c->rows <= c->m->rows);
+}
+
+static void check_verify(const fixture *f, sst_store *store, const verdict *v) {
+    sst_damage damage[8];
+    sst_report report;
+    uint32_t i, k;
+    bool seen;
+    int result;
+    memset(&report, 0, sizeof report);
+    report.damage = damage;
+    report.damage_capacity = 8;
+    result = sst_verify(store, &report);
+    if (v->end) MODEL(result == SST_OK || result == SST_ERR_CORRUPT);
+    else MODEL_INT(result, v->other ? SST_ERR_CORRUPT : SST_OK);
+    MODEL((report.damage_count > 0) == (result == SST_ERR_CORRUPT));
+    for (i = 0; i < f->blocks && !v->weak && report.damage_count <= 8; i++) {
+        const block_map *b = &f->block[i];
+        seen = !changed(f, b->offset, b->directory_end);
+        for (k = 0; k < b->columns; k++) seen = seen && !v->column[i][k];
+        for (k = 0; k < report.damage_count; k++) {
+            const sst_damage *d = &damage[k];
+            if (d->offset < b->padded_end && d->offset + d->size > b->offset) seen = true;
+        }
+        MODEL(seen);
+    }
+}
+
+static void check_stream(const fixture *f, sst_store *store, const verdict *v, uint32_t i) {
+    checked c;
+    int result;
+    c.f = f;
+    c.v = v;
+    c.m = &f->truth.stream[i];
+    result = sst_stream_open(store, c.m->name, &c.handle);
+    if (v->weak && result == SST_ERR_NOT_FOUND) return;
+    if (!MODEL_INT(result, SST_OK)) return;
+    c.rows = sst_rows(c.handle);
+    check_row_count(&c, i);
+    if (model_failed) return;
+    if (model_seed % 2 == 0) check_stream_wide(&c, i);
+    check_blocks(&c, i);
+    if (model_seed % 2 != 0) check_stream_wide(&c, i);
+    if (!v->weak) model_check_meta(&c.m->meta, store, c.handle);
+}
+
+static void check_header(const fixture *f, sst_store *store) {
+    sst_info info;
+    MODEL_INT(sst_store_info(store, &info), SST_OK);
+    MODEL(memcmp(info.uuid, f->bytes + 16, 16) == 0);
+    MODEL_INT(info.created_ns, (int64_t)mend_u64(f->bytes + 32));
+    MODEL_INT(info.streams, f->truth.count);
+}
+
+/* Opens the damaged copy and holds it against the truth. */
+static void check_damage(const fixture *f, uint64_t size) {
+    sst_options options;
+    sst_store *store;
+    verdict v;
+    uint32_t i;
+    int result;
+    judge(f, &v);
+    result = sst_open_memory(f->work, (size_t)size, NULL, &store);
+    if (result != SST_OK) {
+        MODEL(v.may_not_open || v.weak);
+        MODEL(result == SST_ERR_FORMAT || result == SST_ERR_UNSUPPORTED);
+        MODEL(store == NULL);
+        return;
+    }
+    if (!v.weak) check_header(f, store);
+    if (!v.weak) model_check_meta(&f->truth.meta, store, NULL);
+    for (i = 0; i < f->truth.count && !model_failed; i++) check_stream(f, store, &v, i);
+    check_verify(f, store, &v);
+    MODEL_INT(sst_close(store), SST_OK);
+    if (model_seed % 16 != 0 || v.end) return;
+    memset(&options, 0, sizeof options);
+    options.flags = SST_VERIFY;
+    result = sst_open_memory(f->work, (size_t)size, &options, &store);
+    MODEL_INT(result, v.other ? SST_ERR_CORRUPT : SST_OK);
+    sst_close(store);
+}
+
+static void restore(fixture *f) {
+    memcpy(f->work, f->bytes, (size_t)f->size);
+}
+
+/* ---- accidents ---------------------------------------------------------------------------- */
+
+static void flip(fixture *f, uint64_t offset, unsigned bit) {
+    model_seed = offset;
+    model_step = bit;
+    f->work[offset] ^= (uint8_t)(1u << bit);
+    check_damage(f, f->size);
+    f->work[offset] ^= (uint8_t)(1u << bit);
+}
+
+static void undamaged(void) {
+    check_damage(&small_image, small_image.size);
+    check_damage(&skip_image, skip_image.size);
+}
+
+static void every_bit(void) {
+    uint64_t offset;
+    unsigned bit;
+    for (offset = 0; offset < small_image.size; offset++) {
+        for (bit = 0; bit < 8 && !model_failed; bit++) flip(&small_image, offset, bit);
+    }
+}
+
+/* In the image with SKIP records: everything but the inside of the large columns, and of those
+ * a sample. */
+static void bits_around_skip(void) {
+    fixture *f = &skip_image;
+    uint64_t offset, step;
+    for (offset = 0; offset < f->size && !model_failed; offset += step) {
+        uint32_t i;
+        step = 1;
+        for (i = 0; i < f->blocks; i++) {
+            const block_map *b = &f->block[i];
+            if (offset > b->directory_end + 64 && offset + 600 < b->end) step = 509;
+        }
+        if (f->work[offset] == 0 && step == 1) step = 7;    /* mostly the SKIP's payload */
+        flip(f, offset, (unsigned)(offset / 64) % 8);
+    }
+}
+
+static void check_prefix(const fixture *f, sst_store *store, uint64_t size, uint64_t *before) {
+    uint32_t i, k;
+    for (i = 0; i < sst_stream_count(store) && !model_failed; i++) {
+        model_stream prefix = f->truth.stream[i];
+        model_source source = {&prefix, NULL, NULL, false};
+        uint64_t least = 0, most = 0, random = size;
+        if (!MODEL_INT(sst_stream_open(store, prefix.name, &source.handle), SST_OK)) return;
+        for (k = 0; k < f->blocks; k++) {
+            if (f->block[k].stream != i) continue;
+            if (f->block[k].padded_end <= size) least += f->block[k].rows;
+            if (f->block[k].end <= size) most += f->block[k].rows;
+        }
+        prefix.rows = sst_rows(source.handle);
+        MODEL(prefix.rows >= least && prefix.rows <= most && prefix.rows >= before[i]);
+        before[i] = prefix.rows;
+        prefix.sealed = 0;
+        if (model_failed) return;
+        model_check_all(&source);
+        for (k = 0; k < 3; k++) model_query(&source, &random);
+    }
+}
+
+static void every_length(void) {
+    const fixture *f = &small_image;
+    uint64_t before[MODEL_STREAMS] = {0}, size;
+    for (size = 0; size <= f->size && !model_failed; size++) {
+        uint8_t *copy = (uint8_t *)model_duplicate(f->bytes, (size_t)size);
+        sst_store *store;
+        int result = sst_open_memory(copy, (size_t)size, NULL, &store);
+        model_seed = size;
+        model_step = 100;
+        if (size < 64) MODEL_INT(result, SST_ERR_FORMAT);
+        if (size >= 128) MODEL_INT(result, SST_OK);
+        MODEL(result == SST_OK || (result == SST_ERR_FORMAT && store == NULL));
+        if (result == SST_OK) {
+            check_prefix(f, store, size, before);
+            MODEL_INT(sst_verify(store, NULL), SST_OK);
+        }
+        MODEL_INT(sst_close(store), SST_OK);
+        free(copy);
+    }
+}
+
+/* 64-byte units zeroed, written over the next one, exchanged with the next one. */
+static void every_unit(void) {
+    fixture *f = &small_image;
+    uint64_t at, way;
+    for (at = 0; at + 128 <= f->size; at += 64) {
+        for (way = 0; way < 4 && !model_failed; way++) {
+            model_seed = at;
+            model_step = 200 + way;
+            if (way == 0) memset(f->work + at, 0, 64);
+            if (way == 1) memcpy(f->work + at + 64, f->bytes + at, 64);
+            if (way == 2) memset(f->work + at, 0xFF, 64);
+            if (way == 3) {
+                memcpy(f->work + at + 64, f->bytes + at, 64);
+                memcpy(f->work + at, f->bytes + at + 64, 64);
+            }
+            check_damage(f, f->size);
+            restore(f);
+        }
+    }
+}
+
+static void random_damage(void) {
+    fixture *f = &small_image;
+    uint64_t random = test_seed(3), rounds = test_rounds(1500, 30000), i, n, at, size;
+    for (i = 0; i < rounds && !model_failed; i++) {
+        model_seed = i;
+        model_step = 300;
+        for (n = 1 + test_below(&random, 6); n > 0; n--) {
+            at = test_below(&random, f->size);
+            size = test_below(&random, 3) == 0 ? test_below(&random, 700) : 1;
+            if (size > f->size - at) size = f->size - at;
+            for (; size > 0; size--, at++) f->work[at] = (uint8_t)test_random(&random);
+        }
+        check_damage(f, f->size);
+        restore(f);
+    }
+}
+
+/* ---- what is behind an image, and what is none --------------------------------------------- */
+
+/* The undamaged image with bytes behind it: nothing is lost and nothing is added. */
+static void check_behind(fixture *f, const uint8_t *more, uint64_t size) {
+    uint8_t *bytes = (uint8_t *)model_memory((size_t)(f->size + size)), *work = f->work;
+    sst_store *store;
+    sst_info info;
+    memcpy(bytes, f->bytes, (size_t)f->size);
+    memcpy(bytes + f->size, more, (size_t)size);
+    f->work = bytes;
+    check_damage(f, f->size + size);
+    f->work = work;
+    if (MODEL_INT(sst_open_memory(bytes, (size_t)(f->size + size), NULL, &store), SST_OK)) {
+        MODEL_INT(sst_store_info(store, &info), SST_OK);
+        MODEL_INT(info.torn_bytes, size);
+    }
+    sst_close(store);
+    free(bytes);
+}
+
+static void garbage_behind(void) {
+    fixture *f = &small_image;
+    uint64_t random = test_seed(4), rounds = test_rounds(200, 3000), i, size, k;
+    uint8_t more[1000];
+    for (i = 0; i < rounds && !model_failed; i++) {
+        model_seed = i;
+        model_step = 400;
+        size = 1 + test_below(&random, sizeof more);
+        for (k = 0; k < size; k++) more[k] = (uint8_t)test_random(&random);
+        if (i % 4 == 0) memset(more, 0, sizeof more);
+        check_behind(f, more, size);
+    }
+    check_behind(f, f->bytes, f->size);             /* the image again */
+    check_behind(f, f->bytes + 64, f->size - 64);   /* its records again */
+    check_behind(f, f->bytes + f->end_record, 64);  /* its END again */
+}
+
+static void random_bytes(void) {
+    uint64_t random = test_seed(5), rounds = test_rounds(2000, 100000), i, k;
+    for (i = 0; i < rounds && !model_failed; i++) {
+        size_t size = (size_t)test_below(&random, 700);
+        uint8_t *bytes = (uint8_t *)model_memory(size);
+        int result;
+        for (k = 0; k < size; k++) bytes[k] = (uint8_t)test_random(&random);
+        model_seed = i;
+        model_step = 500;
+        result = walk_bytes(bytes, size, 0, NULL);
+        MODEL_INT(result, SST_ERR_FORMAT);
+        if (size >= 64) memcpy(bytes, small_image.bytes, 64);
+        result = walk_bytes(bytes, size, 0, NULL);
+        MODEL(result == SST_ERR_FORMAT || (result == SST_OK && size >= 64));
+        free(bytes);
+    }
+}
+
+static void no_bytes(void) {
+    sst_store *store;
+    CHECK_INT(sst_open_memory(NULL, 100, NULL, &store), SST_ERR_ARG);
+    CHECK_INT(sst_open_memory("", 0, NULL, &store), SST_ERR_FORMAT);
+    CHECK(store == NULL);
+    CHECK_INT(sst_open_memory("x", 1, NULL, NULL), SST_ERR_ARG);
+}
+
+/* A store whose rows are images of a store with the same salt: damage before such a row must not
+ * make the records inside count. */
+static void image_in_image(void) {
+    fixture nest;
+    sst_stream *stream[2];
+    sst_store *store;
+    uint64_t random = 9, k;
+    uint32_t i;
+    memset(&nest, 0, sizeof nest);
+    add_stream(&nest, "inner", SST_U8, (uint32_t)small_image.size, 0);
+    add_stream(&nest, "outer", SST_I32, 0, 0);
+    store = open_streams(&nest, stream, 512);
+    append_rows(&nest.truth.stream[1], stream[1], 30, &random);
+    for (i = 0; i < 2; i++) {
+        model_stream *m = &nest.truth.stream[0];
+        model_prepare(m, 1, &random);
+        memcpy(model_row(m, i), small_image.bytes, (size_t)small_image.size);
+        CHECK_INT(sst_append(stream[0], m->times[i], model_row(m, i)), SST_OK);
+        model_commit(m, 1);
+    }
+    append_rows(&nest.truth.stream[1], stream[1], 30, &random);
+    keep_image(&nest, store);
+    CHECK(mend_u32(nest.bytes + 12) == mend_u32(small_image.bytes + 12));
+    for (i = 0; i < nest.blocks; i++) {
+        uint64_t at = nest.block[i].offset;
+        for (k = 0; k < 64; k += 4) flip(&nest, at + k, (unsigned)(k / 4) % 8);
+    }
+    model_store_free(&nest.truth);
+    free(nest.bytes);
+    free(nest.work);
+}
+
+/* ---- columns checked in pieces ------------------------------------------------------------- */
+
+#define PIECE_ROW 1024u
+
+static void make_piece_image(void) {
+    fixture *f = &piece_image;
+    sst_stream *stream[1];
+    sst_store *store;
+    uint64_t random = 10;
+    add_stream(f, "bytes", SST_U8, PIECE_ROW, 0);
+    store = open_streams(f, stream, 4u << 20);
+    append_rows(&f->truth.stream[0], stream[0], 7000, &random);
+    keep_image(f, store);
+}
+
+/* A flip in one piece costs the rows of this piece and no others. */
+static void check_pieces(fixture *f, const block_map *b, uint32_t column, uint64_t at) {
+    uint64_t piece = at / MEND_PIECE_BYTES, row;
+    uint8_t value[PIECE_ROW];
+    sst_stream *stream;
+    sst_store *store;
+    f->work[b->start[column] + at] ^= 4;
+    REQUIRE(sst_open_memory(f->work, (size_t)f->size, NULL, &store) == SST_OK);
+    CHECK_INT(sst_stream_open(store, "bytes", &stream), SST_OK);
+    for (row = b->first_row; row < b->first_row + b->rows; row += 1 + row % 3) {
+        uint64_t start = (row - b->first_row) * PIECE_ROW, end = start + PIECE_ROW - 1;
+        bool hit = start / MEND_PIECE_BYTES <= piece && piece <= end / MEND_PIECE_BYTES;
+        int64_t number = (int64_t)row;
+        int result = sst_gather(stream, &number, 1, value, NULL);
+        CHECK_INT(result, hit ? SST_ERR_CORRUPT : SST_OK);
+        if (!hit && result == SST_OK) {
+            CHECK_BYTES(value, model_row(&f->truth.stream[0], row), PIECE_ROW);
+        }
+    }
+    CHECK_INT(sst_verify(store, NULL), SST_ERR_CORRUPT);
+    CHECK_INT(sst_close(store), SST_OK);
+    f->work[b->start[column] + at] ^= 4;
+}
+
+static void pieces(void) {
+    fixture *f = &piece_image;
+    uint32_t i, k, seen = 0;
+    uint64_t at;
+    for (i = 0; i < f->blocks; i++) {
+        const block_map *b = &f->block[i];
+        for (k = 0; k < b->columns; k++) {
+            if (b->kind[k] != MEND_VALUES || b->size[k] <= MEND_PIECE_BYTES) continue;
+            seen++;
+            for (at = 0; at < b->size[k]; at += MEND_PIECE_BYTES) {
+                check_pieces(f, b, k, at);
+                if (at + MEND_PIECE_BYTES < b->size[k]) {
+                    check_pieces(f, b, k, at + MEND_PIECE_BYTES - 1);
+                }
+            }
+            check_pieces(f, b, k, b->size[k] - 1);
+        }
+    }
+    CHECK(seen > 0);
+}
+
+/* The column of checksums itself is damaged: the large column cannot be believed. */
+static void piece_checksums(void) {
+    fixture *f = &piece_image;
+    uint32_t i, k, other;
+    for (i = 0; i < f->blocks; i++) {
+        const block_map *b = &f->block[i];
+        for (k = 0; k < b->columns; k++) {
+            sst_stream *stream;
+            sst_store *store;
+            int64_t row = (int64_t)b->first_row, time;
+            uint8_t value[PIECE_ROW];
+            if (b->kind[k] != MEND_PIECES) continue;
+            other = b->part[k];
+            f->work[b->start[k] + b->size[k] - 1] ^= 1;
+            REQUIRE(sst_open_memory(f->work, (size_t)f->size, NULL, &store) == SST_OK);
+            CHECK_INT(sst_stream_open(store, "bytes", &stream), SST_OK);
+            CHECK(other < b->columns && b->kind[other] == MEND_VALUES);
+            CHECK_INT(sst_gather(stream, &row, 1, value, NULL), SST_ERR_CORRUPT);
+            CHECK_INT(sst_gather(stream, &row, 1, NULL, &time), SST_OK);
+            CHECK_INT(sst_close(store), SST_OK);
+            f->work[b->start[k] + b->size[k] - 1] ^= 1;
+        }
+    }
+}
+
+/* ---- lies with right checksums -------------------------------------------------------------- */
+
+/* How much is asked after a lie: nothing but not crashing; rows are right or an error; all is
+ * right; the file is refused. */
+typedef enum demand { SAFE, ROWS, ALL, REFUSED } demand;
+
+static const uint64_t lies[] = {0, 1, 2, 7, 63, 64, 65, 127, 128, 255, 256, 0x7FFF, 0x8000, 0xFFFF,
+    0x10000, 0x10001, 0x7FFFFFFF, 0x80000000u, 0xFFFFFFFFu, 0x100000000u, 0x3FFFFFFFFFFFFFFFu,
+    0x7FFFFFFFFFFFFFFFu, 0x8000000000000000u, 0xFFFFFFFFFFFFFFC0u, 0xFFFFFFFFFFFFFFFFu};
+#define LIES (sizeof lies / sizeof lies[0])
+
+/* Values of rows, one by one, right or an error; nothing else can be demanded. */
+static void check_rows_only(const fixture *f, sst_store *store) {
+    uint32_t i;
+    for (i = 0; i < f->truth.count && !model_failed; i++) {
+        const model_stream *m = &f->truth.stream[i];
+        static uint8_t value[4096];
+        sst_stream *stream;
+        int64_t row;
+        if (!MODEL_INT(sst_stream_open(store, m->name, &stream), SST_OK)) continue;
+        for (row = 0; row < (int64_t)m->rows; row++) {
+            int result = sst_gather(stream, &row, 1, value, NULL);
+            MODEL(result == SST_OK || lost(result) || (uint64_t)row >= sst_rows(stream));
+            if (result != SST_OK) continue;
+            MODEL(memcmp(value, model_row(m, (uint64_t)row), m->row_bytes) == 0);
+        }
+    }
+}
+
+/* Everything is right, as if nothing had happened (the judge is not asked). */
+static void check_everything(const fixture *f, sst_store *store) {
+    static const verdict none;
+    uint32_t i;
+    check_header(f, store);
+    model_check_meta(&f->truth.meta, store, NULL);
+    for (i = 0; i < f->truth.count && !model_failed; i++) check_stream(f, store, &none, i);
+}
+
+/* Opens f->work up to size, in a copy of just this size, as a liar left it. */
+static void check_lie(const fixture *f, uint64_t size, demand want) {
+    uint8_t *copy = (uint8_t *)model_duplicate(f->work, (size_t)size);
+    sst_store *store;
+    int result;
+    walk_bytes(copy, (size_t)size, 0, NULL);
+    walk_bytes(copy, (size_t)size, SST_VERIFY, NULL);
+    walk_bytes(copy, (size_t)size, SST_TRUST, NULL);
+    result = sst_open_memory(copy, (size_t)size, NULL, &store);
+    if (want == ALL || want == ROWS) MODEL_INT(result, SST_OK);
+    if (want == REFUSED) MODEL_INT(result, SST_ERR_UNSUPPORTED);
+    if (result == SST_OK && want == ROWS) check_rows_only(f, store);
+    if (result == SST_OK && want == ALL) check_everything(f, store);
+    sst_close(store);
+    free(copy);
+}
+
+/* The same with END, and without: the file is read by hopping. */
+static void check_lie_both(const fixture *f, demand want) {
+    check_lie(f, f->size, want);
+    check_lie(f, f->size - 64, want);
+}
+
+/* Puts every lie into `bytes` bytes at an offset in a record, which is mended. The quick run takes
+ * every third, others at every offset. */
+static void lie_at(fixture *f, const mend_record *r, uint64_t offset, int bytes, demand want) {
+    bool quick = test_rounds(0, 1000) == 0;
+    size_t i;
+    for (i = quick ? offset / 4 % 3 : 0; i < LIES + 4 && !model_failed; i += quick ? 3 : 1) {
+        uint64_t value = mend_u32(f->bytes + offset);
+        if (bytes == 8) value = mend_u64(f->bytes + offset);
+        if (bytes == 2) value &= 0xFFFF;
+        if (bytes == 1) value &= 0xFF;
+        if (i < LIES) value = lies[i];
+        else value += i < LIES + 2 ? i - LIES + 1 : (uint64_t)0 - (i - LIES - 1);
+        model_seed = offset;
+        model_step = 1000 + i;
+        mend_put(f->work + offset, value, bytes);
+        mend_payload(f->work, r);
+        check_lie_both(f, want);
+        restore(f);
+    }
+}
+
+static void last_index(const fixture *f, mend_record *r) {
+    uint32_t n = mend_count(f->bytes, f->size, MEND_INDEX, 0);
+    REQUIRE(n > 0 && mend_find(f->bytes, f->size, MEND_INDEX, 0, n - 1, r));
+}
+
+static void lies_in_index_head(void) {
+    fixture *f = &small_image;
+    mend_record r;
+    last_index(f, &r);
+    lie_at(f, &r, r.payload + 64, 8, ALL);      /* offset of the previous INDEX */
+    lie_at(f, &r, r.payload + 72, 4, ALL);      /* number of definitions */
+    lie_at(f, &r, r.payload + 76, 4, ALL);      /* number of streams */
+    lie_at(f, &r, r.payload + 80, 8, ALL);      /* bytes of the definitions */
+}
+
+/* A chain of INDEX records that comes back to where it was. */
+static void index_cycles(void) {
+    fixture *f = &small_image;
+    uint32_t n = mend_count(f->bytes, f->size, MEND_INDEX, 0), i, k;
+    mend_record r, to;
+    for (i = 0; i < n; i++) {
+        for (k = 0; k < n && !model_failed; k++) {
+            REQUIRE(mend_find(f->bytes, f->size, MEND_INDEX, 0, i, &r));
+            REQUIRE(mend_find(f->bytes, f->size, MEND_INDEX, 0, k, &to));
+            model_seed = r.offset;
+            model_step = 900 + k;
+            mend_put(f->work + r.payload + 64, to.offset, 8);
+            mend_payload(f->work, &r);
+            check_lie_both(f, ALL);
+            restore(f);
+        }
+    }
+}
+
+static void lies_in_index_streams(void) {
+    fixture *f = &small_image;
+    uint32_t i;
+    for (i = 1; i <= f->truth.count; i++) {
+        uint64_t at, blocks = 0;
+        mend_record r;
+        last_index(f, &r);
+        at = mend_index_stream(f->bytes, &r, i, &blocks);
+        CHECK(at != 0);
+        lie_at(f, &r, at, 4, ALL);              /* stream number */
+        lie_at(f, &r, at + 4, 4, ALL);          /* number of timelines */
+        lie_at(f, &r, at + 8, 8, ALL);          /* rows */
+        lie_at(f, &r, at + 16, 8, ROWS);        /* first, last time */
+        lie_at(f, &r, at + 24, 8, ROWS);
+        lie_at(f, &r, at + 32, 8, ALL);         /* tables */
+        lie_at(f, &r, at + 40, 8, ALL);
+        lie_at(f, &r, at + 48, 4, ALL);         /* number of blocks */
+        if (blocks > at + 64) {                 /* a timeline's first, last, sorted */
+            lie_at(f, &r, at + 64, 8, ROWS);
+            lie_at(f, &r, at + 72, 8, ROWS);
+            lie_at(f, &r, at + 80, 4, ROWS);
+        }
+    }
+}
+
+static void lies_in_index_blocks(void) {
+    fixture *f = &small_image;
+    uint32_t n = mend_count(f->bytes, f->size, MEND_INDEX, 0), i, k, stream;
+    for (k = 0; k < n; k++) {
+        for (stream = 1; stream <= f->truth.count; stream++) {
+            uint64_t at, blocks = 0;
+            mend_record r;
+            REQUIRE(mend_find(f->bytes, f->size, MEND_INDEX, 0, k, &r));
+            at = mend_index_stream(f->bytes, &r, stream, &blocks);
+            for (i = 0; at != 0 && i < mend_u32(f->bytes + at + 48) && i < 2; i++, blocks += 40) {
+                lie_at(f, &r, blocks, 8, ALL);          /* offset */
+                lie_at(f, &r, blocks + 8, 8, ALL);      /* first row */
+                lie_at(f, &r, blocks + 16, 8, ROWS);    /* times */
+                lie_at(f, &r, blocks + 24, 8, ROWS);
+                lie_at(f, &r, blocks + 32, 4, ALL);     /* rows */
+                lie_at(f, &r, blocks + 36, 4, ALL);     /* flags */
+            }
+        }
+    }
+}
+
+static void lies_in_tables(void) {
+    fixture *f = &small_image;
+    uint32_t n = mend_count(f->bytes, f->size, MEND_TABLE, 0), k;
+    uint64_t at;
+    mend_record r;
+    for (k = 0; k < n; k++) {
+        REQUIRE(mend_find(f->bytes, f->size, MEND_TABLE, 0, k, &r));
+        lie_at(f, &r, r.payload, 4, ALL);
+        lie_at(f, &r, r.payload + 4, 4, ALL);
+        lie_at(f, &r, r.payload + 8, 8, ALL);
+        lie_at(f, &r, r.payload + 16, 8, ALL);
+        for (at = 24; at < 27; at++) lie_at(f, &r, r.payload + at, 1, ALL);
+        lie_at(f, &r, r.payload + 32, 8, ALL);
+        for (at = 64; at + 8 <= r.size && at < 64 + 40; at += 4) {
+            lie_at(f, &r, r.payload + at, at % 8 == 0 ? 8 : 4, ALL);
+        }
+        lie_at(f, &r, r.offset + 16, 4, ALL);       /* another stream's table */
+    }
+}
+
+static void lies_in_end_and_sync(void) {
+    fixture *f = &small_image;
+    mend_record r;
+    REQUIRE(mend_at(f->bytes, f->size, f->end_record, &r));
+    lie_at(f, &r, r.offset + 32, 8, ALL);           /* offset of the newest INDEX */
+    REQUIRE(mend_find(f->bytes, f->size, MEND_SYNC, 0, 0, &r));
+    lie_at(f, &r, r.offset + 32, 8, ALL);           /* synced length */
+}
+
+/* Header fields of a block. What such a block holds is no longer what it was. */
+static void lies_in_block_headers(void) {
+    fixture *f = &small_image;
+    static const struct { uint32_t at; int bytes; } field[] = {
+        {12, 4}, {16, 4}, {20, 4}, {24, 8}, {32, 8}, {40, 8}, {48, 8}};
+    uint32_t nth, i;
+    mend_record r;
+    for (nth = 0; nth < 3; nth++) {
+        for (i = 0; i < 7; i++) {
+            REQUIRE(mend_find(f->bytes, f->size, MEND_BLOCK, nth + 1, nth, &r));
+            lie_at(f, &r, r.offset + field[i].at, field[i].bytes, SAFE);
+        }
+    }
+}
+
+/* The directory of a block: it may be lost, the others may not. */
+static void lies_in_directories(void) {
+    fixture *f = &small_image;
+    mend_record r;
+    uint32_t nth, c;
+    for (nth = 0; nth < 2; nth++) {
+        REQUIRE(mend_find(f->bytes, f->size, MEND_BLOCK, 2, nth, &r));
+        lie_at(f, &r, r.payload, 4, SAFE);              /* number of columns */
+        for (c = 0; c < 2; c++) {
+            uint64_t entry = r.payload + 32 + 32 * c;
+            lie_at(f, &r, entry, 1, SAFE);              /* kind */
+            lie_at(f, &r, entry + 1, 1, ROWS);          /* codec */
+            lie_at(f, &r, entry + 2, 2, SAFE);          /* part */
+            lie_at(f, &r, entry + 4, 4, ROWS);          /* parameter */
+            lie_at(f, &r, entry + 8, 4, ROWS);          /* offset */
+            lie_at(f, &r, entry + 16, 8, ROWS);         /* stored bytes */
+            lie_at(f, &r, entry + 24, 8, ROWS);         /* decoded bytes */
+        }
+    }
+}
+
+/* Values in the columns with all checksums right: times that are not sorted, or not those of the
+ * header. */
+static void lies_in_times(void) {
+    fixture *f = &small_image;
+    mend_record r;
+    mend_column c;
+    uint32_t nth, stream;
+    size_t i, k;
+    for (stream = 1; stream <= 2; stream++) {
+        for (nth = 0; nth < 3; nth++) {
+            REQUIRE(mend_find(f->bytes, f->size, MEND_BLOCK, stream, nth, &r));
+            REQUIRE(mend_column_at(f->work, &r, 0, &c) && c.kind == MEND_TIMES);
+            for (i = 0; i < LIES; i++) {
+                for (k = 0; k * 8 < c.size; k += 1 + r.rows / 3) {
+                    mend_put(f->work + c.start + k * 8, lies[i], 8);
+                    mend_block(f->work, &r);
+                    model_seed = c.start + k * 8;
+                    model_step = 1000 + i;
+                    check_lie_both(f, SAFE);
+                    restore(f);
+                }
+            }
+        }
+    }
+}
+
+/* Changes the declaration of a stream: its STREAM record, and its copies in every INDEX. */
+static void lie_about_stream(uint32_t stream, uint64_t at, uint64_t value, int bytes,
+                             demand want) {
+    fixture *f = &small_image;
+    uint32_t n = mend_count(f->bytes, f->size, MEND_INDEX, 0), k;
+    uint64_t definition;
+    mend_record r;
+    REQUIRE(mend_find(f->bytes, f->size, MEND_STREAM, stream, 0, &r));
+    if (at + (uint64_t)bytes > r.size) return;
+    mend_put(f->work + r.payload + at, value, bytes);
+    mend_payload(f->work, &r);
+    model_seed = at;
+    model_step = value;
+    check_lie_both(f, want == ALL ? ALL : SAFE);        /* STREAM alone */
+    for (k = 0; k < n; k++) {
+        REQUIRE(mend_find(f->bytes, f->size, MEND_INDEX, 0, k, &r));
+        definition = mend_index_definition(f->bytes, &r, MEND_STREAM, stream, 0);
+        if (definition == 0) continue;
+        mend_put(f->work + definition + at, value, bytes);
+        mend_payload(f->work, &r);
+    }
+    check_lie_both(f, want);
+    restore(f);
+}
+
+static void lies_in_declarations(void) {
+    static const uint32_t bytes[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 20, 24,
+                                     28, 32, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51};
+    size_t i, k, step = test_rounds(0, 1000) == 0 ? 3 : 1;
+    uint32_t stream;
+    for (stream = 1; stream <= 4; stream++) {
+        for (i = 0; i < sizeof bytes / sizeof bytes[0]; i++) {
+            for (k = i % step; k < 10 && !model_failed; k += step) {
+                lie_about_stream(stream, bytes[i], lies[k], 1, SAFE);
+            }
+        }
+        for (i = 0; i < 4; i++) {                       /* dimensions: a row of 2^33 bytes ... */
+            for (k = i % step; k < LIES; k += step) {
+                lie_about_stream(stream, 16 + 4 * i, lies[k], 4, SAFE);
+            }
+        }
+        lie_about_stream(stream, 0, 0x4001, 4, ALL);    /* flags that may be ignored */
+        lie_about_stream(stream, 0, 0x80000000u, 4, SAFE);
+        lie_about_stream(stream, 40, 0xFFFF, 2, SAFE);  /* length of the name */
+    }
+    lie_about_stream(4, 40, 6 | 'j' << 16, 4, SAFE);
+    for (i = 0; i < 5; i++) lie_about_stream(2, 42 + i, (uint8_t)"imu\0\xFF"[i], 1, SAFE);
+}
+
+/* A second stream with the first one's name. */
+static void lie_same_name(void) {
+    lie_about_stream(4, 40, 3 | (uint64_t)'i' << 16 | (uint64_t)'m' << 24 | (uint64_t)'u' << 32 |
+                     (uint64_t)3 << 40, 6, SAFE);
+}
+
+static void lies_in_stream_numbers(void) {
+    fixture *f = &small_image;
+    uint32_t stream;
+    mend_record r;
+    for (stream = 1; stream <= 4; stream++) {
+        REQUIRE(mend_find(f->bytes, f->size, MEND_STREAM, stream, 0, &r));
+        lie_at(f, &r, r.offset + 16, 4, SAFE);
+    }
+    REQUIRE(mend_find(f->bytes, f->size, MEND_META, 1, 0, &r));
+    lie_at(f, &r, r.offset + 16, 4, SAFE);
+    lie_at(f, &r, r.payload, 2, SAFE);
+    REQUIRE(mend_find(f->bytes, f->size, MEND_FINISH, 4, 0, &r));
+    lie_at(f, &r, r.offset + 16, 4, SAFE);
+}
+
+/* ---- other versions ------------------------------------------------------------------------- */
+
+static void lie_in_file_header(uint64_t at, uint64_t value, int bytes, demand want) {
+    fixture *f = &small_image;
+    model_seed = at;
+    model_step = value;
+    mend_put(f->work + at, value, bytes);
+    mend_file_header(f->work, f->size);
+    check_lie_both(f, want);
+    restore(f);
+}
+
+static void other_versions(void) {
+    lie_in_file_header(8, 0, 2, REFUSED);
+    lie_in_file_header(8, 2, 2, REFUSED);
+    lie_in_file_header(8, 0xFFFF, 2, REFUSED);
+    lie_in_file_header(10, 1, 2, ALL);
+    lie_in_file_header(10, 0xFFFF, 2, ALL);
+    lie_in_file_header(40, 1, 4, ALL);
+    lie_in_file_header(40, 0xFFFF, 4, ALL);
+    lie_in_file_header(40, 0x10000, 4, REFUSED);
+    lie_in_file_header(40, 0x80000000u, 4, REFUSED);
+    lie_in_file_header(44, 0x1234, 4, ALL);
+    lie_in_file_header(12, 0x1234, 4, SAFE);        /* another salt */
+}
+
+static void other_record_types(void) {
+    fixture *f = &small_image;
+    static const uint8_t type[4] = {10, 127, 128, 255};
+    mend_record r;
+    int i;
+    for (i = 0; i < 4 && !model_failed; i++) {
+        REQUIRE(mend_find(f->bytes, f->size, MEND_TABLE, 0, 0, &r));
+        f->work[r.offset + 4] = type[i];
+        mend_payload(f->work, &r);
+        model_seed = r.offset;
+        model_step = type[i];
+        check_lie(f, f->size, type[i] < 128 ? ALL : SAFE);
+        check_lie(f, f->size - 64, type[i] < 128 ? ALL : REFUSED);
+        restore(f);
+    }
+}
+
+/* A record of an unknown type behind END, as a later version may write one. */
+static void record_behind_end(void) {
+    fixture *f = &small_image;
+    static const uint8_t type[4] = {10, 127, 128, 255};
+    uint8_t *bytes = (uint8_t *)model_memory((size_t)f->size + 64), *work = f->work;
+    mend_record r;
+    int i;
+    for (i = 0; i < 4 && !model_failed; i++) {
+        memcpy(bytes, f->bytes, (size_t)f->size);
+        memcpy(bytes + f->size, f->bytes + f->end_record, 64);
+        bytes[f->size + 4] = type[i];
+        mend_put(bytes + f->size + 12, mend_u32(bytes + f->end_record + 12) + 1, 4);
+        REQUIRE(mend_at(bytes, f->size + 64, f->size, &r));
+        mend_payload(bytes, &r);
+        model_seed = r.offset;
+        model_step = type[i];
+        f->work = bytes;
+        check_lie(f, f->size + 64, type[i] < 128 ? ALL : REFUSED);
+        f->work = work;
+    }
+    free(bytes);
+}
+
+static void free_images(void) {
+    fixture *f[3] = {&small_image, &skip_image, &piece_image};
+    int i;
+    for (i = 0; i < 3; i++) {
+        model_store_free(&f[i]->truth);
+        free(f[i]->bytes);
+        free(f[i]->work);
+    }
+}
+
+/* A divergence in one test does not silence the next. */
+#define RUN(function) do { model_failed = false; TEST_RUN(function); } while (0)
+
+int main(void) {
+    RUN(make_small_image);
+    RUN(make_skip_image);
+    RUN(make_piece_image);
+    RUN(undamaged);
+    RUN(every_bit);
+    RUN(bits_around_skip);
+    RUN(every_length);
+    RUN(every_unit);
+    RUN(random_damage);
+    RUN(garbage_behind);
+    RUN(random_bytes);
+    RUN(no_bytes);
+    RUN(image_in_image);
+    RUN(pieces);
+    RUN(piece_checksums);
+    RUN(lies_in_index_head);
+    RUN(index_cycles);
+    RUN(lies_in_index_streams);
+    RUN(lies_in_index_blocks);
+    RUN(lies_in_tables);
+    RUN(lies_in_end_and_sync);
+    RUN(lies_in_block_headers);
+    RUN(lies_in_directories);
+    RUN(lies_in_times);
+    RUN(lies_in_declarations);
+    RUN(lie_same_name);
+    RUN(lies_in_stream_numbers);
+    RUN(other_versions);
+    RUN(other_record_types);
+    RUN(record_behind_end);
+    free_images();
+    return test_done("test_damage");
+}

@@ -1,0 +1,856 @@
+/* Random sequences of calls on the library and on plain arrays (model.h), blocks shrunk so that
+ * boundaries are everywhere. test_model_pieces.c is the same with other limits. */
+#ifndef MODEL_TEST_NAME
+#define MODEL_TEST_NAME "test_model"
+#define MODEL_BLOCK_SPAN 4096
+#define SSTI_INDEX_BLOCKS 8
+#define SSTI_TABLE_MIN_BLOCKS 2
+#endif
+#define STREAMSTORE_IMPLEMENTATION
+#include "../streamstore.h"
+#include "test.h"
+#include "model.h"
+
+/* An image of the store as it was, opened, and what it should hold. */
+typedef struct snapshot {
+    sst_store *store;
+    uint8_t *memory;
+    bool aligned;
+    model_store model;
+    sst_stream *handle[MODEL_STREAMS];
+    model_holds holds;
+} snapshot;
+
+/* A value lent by the store's metadata. */
+typedef struct lent_meta {
+    const void *value;          /* NULL: none */
+    int place;                  /* stream, or -1 */
+    char key[24];
+    size_t size;
+    uint8_t copy[MODEL_META_BYTES];
+} lent_meta;
+
+typedef struct run {
+    uint64_t random;
+    sst_options options;
+    bool deferred;
+    sst_store *store;
+    model_store model;
+    sst_stream *writer[MODEL_STREAMS], *reader[MODEL_STREAMS];
+    bool owner[MODEL_STREAMS];  /* writer has appended: another handle may not */
+    bool made[MODEL_STREAMS];   /* writer came from sst_stream_create and knows the offset */
+    model_holds holds;
+    lent_meta lent;
+    snapshot snap[2];
+} run;
+
+static bool chance(run *r, uint64_t one_in) {
+    return test_below(&r->random, one_in) == 0;
+}
+
+static model_source source_of(run *r, uint32_t i) {
+    model_source s;
+    s.model = &r->model.stream[i];
+    s.handle = r->reader[i] != NULL && chance(r, 2) ? r->reader[i] : r->writer[i];
+    s.holds = &r->holds;
+    s.aligned = true;
+    return s;
+}
+
+/* ---- streams ------------------------------------------------------------------------------ */
+
+static void op_create(run *r) {
+    uint32_t i = r->model.count;
+    model_stream *m = &r->model.stream[i];
+    sst_stream_desc desc;
+    sst_field field;
+    char name[32];
+    if (i == MODEL_STREAMS) return;
+    snprintf(name, sizeof name, chance(r, 2) ? "s%u" : "\xC3\xA9 strom/%u", i);
+    model_stream_random(m, name, r->options.block_bytes, &r->random);
+    if (i > 0 && chance(r, 3)) {            /* like an earlier one, so that views can be copied */
+        const model_stream *like = &r->model.stream[test_below(&r->random, i)];
+        m->type = like->type;
+        m->lines = like->lines;
+        memcpy(m->shape, like->shape, sizeof m->shape);
+        model_measure(m);
+    }
+    model_describe(m, &desc, &field);
+    if (chance(r, 4)) desc.flags = SST_OPEN_EXISTING;
+    if (!MODEL_INT(sst_stream_create(r->store, &desc, &r->writer[i]), SST_OK)) return;
+    r->model.count++;
+    r->reader[i] = NULL;
+    r->owner[i] = false;
+    r->made[i] = true;
+}
+
+/* Descriptions that must be refused, each with one fault, and equal ones that must not be. */
+static void op_create_bad(run *r, uint32_t i) {
+    sst_stream_desc desc;
+    sst_field field;
+    sst_stream *out = r->writer[i];
+    int want = SST_ERR_ARG;
+    model_describe(&r->model.stream[i], &desc, &field);
+    desc.flags = SST_OPEN_EXISTING;
+    switch (test_below(&r->random, 12)) {
+    case 0: desc.flags = 0; want = SST_ERR_EXISTS; break;
+    case 1: desc.name = NULL; break;
+    case 2: desc.name = ""; break;
+    case 3: desc.name = "\xC3("; break;
+    case 4:
+        if (desc.fields != NULL) field.type = (sst_type)(field.type % 13 + 1);
+        else desc.type = (sst_type)(desc.type % 13 + 1);
+        want = SST_ERR_TYPE;
+        break;
+    case 5:
+        if (desc.fields != NULL) field.shape[0] += 1;
+        else desc.shape[0] += 1;
+        want = SST_ERR_SHAPE;
+        break;
+    case 6: desc.time_unit = (sst_unit)((desc.time_unit + 1) % 5); break;
+    case 7: desc.time_unit = (sst_unit)5; break;
+    case 8: desc.flags |= SST_DEFERRED; break;
+    case 9:
+        desc.name = "other";
+        desc.flags |= SST_RAGGED;
+        want = SST_ERR_UNSUPPORTED;
+        break;
+    case 10:
+        desc.name = "other";
+        field.shape[0] = desc.shape[0] = SST_MAX_ROW_BYTES;
+        field.shape[1] = desc.shape[1] = 2;
+        want = SST_ERR_LIMIT;
+        break;
+    default: desc.timelines[0] = desc.timelines[0] != NULL ? NULL : "more"; break;
+    }
+    MODEL_INT(sst_stream_create(r->store, &desc, &out), want);
+    MODEL(out == NULL);
+    MODEL_INT(sst_stream_create(r->store, &desc, NULL), SST_ERR_ARG);
+}
+
+/* What sst_stream_info says describes a like stream, and opens the same one. */
+static void op_open_existing(run *r, uint32_t i) {
+    model_source s = source_of(r, i);
+    sst_stream_desc desc;
+    if (!MODEL_INT(sst_stream_info(s.handle, &desc, NULL, NULL, NULL), SST_OK)) return;
+    desc.flags |= SST_OPEN_EXISTING;
+    if (!MODEL_INT(sst_stream_create(r->store, &desc, &s.handle), SST_OK)) return;
+    model_check_all(&s);
+    sst_stream_close(s.handle);
+}
+
+/* Closes the writing handle; another one, opened by name, goes on. */
+static void op_reopen(run *r, uint32_t i) {
+    sst_stream *out;
+    sst_stream_close(r->writer[i]);
+    r->writer[i] = r->reader[i];
+    r->reader[i] = NULL;
+    r->owner[i] = r->made[i] = false;
+    if (r->writer[i] != NULL) return;
+    if (MODEL_INT(sst_stream_open(r->store, r->model.stream[i].name, &out), SST_OK)) {
+        r->writer[i] = out;
+    }
+    out = r->writer[i];
+    MODEL_INT(sst_stream_open(r->store, "absent", &out), SST_ERR_NOT_FOUND);
+    MODEL(out == NULL);
+}
+
+static void op_second_handle(run *r, uint32_t i) {
+    if (r->reader[i] != NULL) {
+        sst_stream_close(r->reader[i]);
+        r->reader[i] = NULL;
+    } else {
+        MODEL_INT(sst_stream_open(r->store, r->model.stream[i].name, &r->reader[i]), SST_OK);
+    }
+}
+
+static void op_finish(run *r, uint32_t i) {
+    model_source s = source_of(r, i);
+    MODEL_INT(sst_stream_finish(s.handle), SST_OK);
+    MODEL_INT(sst_stream_finish(s.handle), SST_OK);
+    r->model.stream[i].finished = true;
+    r->model.stream[i].sealed = r->model.stream[i].rows;
+    MODEL_INT(sst_stream_finish(NULL), SST_ERR_ARG);
+}
+
+/* ---- appending ---------------------------------------------------------------------------- */
+
+/* After SST_ERR_BUSY: makes room. */
+static void make_room(run *r) {
+    MODEL(r->deferred);
+    MODEL_INT(sst_poll(r->store), SST_OK);
+}
+
+static sst_row row_of(const model_stream *m, uint64_t row, int64_t *lines) {
+    sst_row out;
+    uint32_t k;
+    memset(&out, 0, sizeof out);
+    for (k = 0; k < m->lines; k++) lines[k] = m->line[k][row];
+    out.time = m->times[row];
+    out.timelines = m->lines > 0 ? lines : NULL;
+    out.value = model_row(m, row);
+    return out;
+}
+
+static int append_as_row(run *r, uint32_t i, uint64_t row) {
+    const model_stream *m = &r->model.stream[i];
+    int64_t lines[SST_MAX_TIMELINES];
+    sst_row out = row_of(m, row, lines);
+    sst_cell cell;
+    out.count = (size_t)test_below(&r->random, 2);
+    if (chance(r, 2)) {
+        out.type = m->type;
+        memcpy(out.shape, m->shape, sizeof out.shape);
+    }
+    if (chance(r, 4)) {
+        cell.data = out.value;
+        cell.count = out.count;
+        out.cells = &cell;
+        out.value = NULL;
+        out.count = 0;
+    }
+    return sst_append_row(r->writer[i], &out);
+}
+
+/* The function for the element type. kind of another stream's type: it must be refused. */
+static int append_typed(sst_stream *stream, sst_type kind, int64_t time, const uint8_t *value) {
+    double f64;
+    float f32;
+    int64_t i64;
+    int32_t i32;
+    switch (kind) {
+    case SST_F64: memcpy(&f64, value, 8); return sst_append_f64(stream, time, f64);
+    case SST_F32: memcpy(&f32, value, 4); return sst_append_f32(stream, time, f32);
+    case SST_I64: memcpy(&i64, value, 8); return sst_append_i64(stream, time, i64);
+    case SST_I32: memcpy(&i32, value, 4); return sst_append_i32(stream, time, i32);
+    case SST_U8: return sst_append_u8(stream, time, value[0]);
+    default: return sst_append_bool(stream, time, value[0] != 0);
+    }
+}
+
+static bool has_typed(const model_stream *m) {
+    return m->shape[0] == 0 && (m->type == SST_F64 || m->type == SST_F32 || m->type == SST_I64 ||
+                                m->type == SST_I32 || m->type == SST_U8 || m->type == SST_BOOL);
+}
+
+/* sst_append, with the value at the field's offset where the handle knows it. */
+static int append_plain(run *r, uint32_t i, uint64_t row) {
+    const model_stream *m = &r->model.stream[i];
+    uint8_t *packed = (uint8_t *)model_memory(m->field_offset + m->row_bytes);
+    int result;
+    memset(packed, 0x5A, m->field_offset);
+    memcpy(packed + m->field_offset, model_row(m, row), m->row_bytes);
+    result = sst_append(r->writer[i], m->times[row], packed);
+    free(packed);
+    return result;
+}
+
+static int append_one(run *r, uint32_t i, uint64_t row) {
+    const model_stream *m = &r->model.stream[i];
+    uint64_t form = test_below(&r->random, 3);
+    if (m->lines > 0 || form == 0) return append_as_row(r, i, row);
+    if (form == 1 && has_typed(m)) {
+        return append_typed(r->writer[i], m->type, m->times[row], model_row(m, row));
+    }
+    if (m->field_offset == 0 || r->made[i]) return append_plain(r, i, row);
+    return append_as_row(r, i, row);
+}
+
+/* Appends the prepared rows one by one. */
+static void append_single(run *r, uint32_t i, uint64_t rows) {
+    model_stream *m = &r->model.stream[i];
+    int result, tries;
+    while (rows-- > 0 && !model_failed) {
+        result = append_one(r, i, m->rows);
+        for (tries = 0; result == SST_ERR_BUSY && tries < 3; tries++) {
+            MODEL_INT(sst_rows(r->writer[i]), m->rows);
+            make_room(r);
+            result = append_one(r, i, m->rows);
+        }
+        if (!MODEL_INT(result, SST_OK)) return;
+        model_commit(m, 1);
+        MODEL_INT(sst_rows(r->writer[i]), m->rows);
+    }
+}
+
+/* One call for several rows; `view`, if there is one, has them. Goes on after SST_ERR_BUSY. */
+static void append_many(run *r, uint32_t i, uint64_t rows, sst_stream *source, uint64_t first) {
+    model_stream *m = &r->model.stream[i];
+    sst_view view;
+    uint64_t added;
+    int result, stuck = 0;
+    while (rows > 0 && !model_failed) {
+        if (source != NULL) {
+            if (!MODEL_INT(sst_slice(source, first, rows, &view), SST_OK)) return;
+            result = sst_append_view(r->writer[i], &view);
+        } else {
+            result = sst_append_rows(r->writer[i], m->times + m->rows, model_row(m, m->rows),
+                                     (size_t)rows);
+        }
+        added = sst_rows(r->writer[i]) - m->rows;
+        if (!MODEL(added <= rows) || !MODEL(result == SST_OK || result == SST_ERR_BUSY)) return;
+        MODEL(result != SST_OK || added == rows);
+        if (result == SST_ERR_BUSY) make_room(r);
+        stuck = added > 0 || result == SST_OK ? 0 : stuck + 1;
+        if (!MODEL(stuck < 3)) return;
+        model_commit(m, added);
+        rows -= added;
+        first += added;
+    }
+}
+
+/* The prepared rows by way of a store of their own, whose view is appended. */
+static void append_from_store(run *r, uint32_t i, uint64_t rows) {
+    model_stream *m = &r->model.stream[i];
+    sst_options options = r->options;
+    sst_stream_desc desc;
+    sst_field field;
+    sst_store *store;
+    sst_stream *stream;
+    uint64_t k;
+    options.flags &= ~(uint32_t)SST_DEFERRED;
+    options.block_bytes = 512 + (uint32_t)test_below(&r->random, 1000);
+    model_describe(m, &desc, &field);
+    if (!MODEL_INT(sst_create(NULL, &options, &store), SST_OK)) return;
+    if (MODEL_INT(sst_stream_create(store, &desc, &stream), SST_OK)) {
+        for (k = 0; k < rows; k++) {
+            int64_t lines[SST_MAX_TIMELINES];
+            sst_row row = row_of(m, m->rows + k, lines);
+            MODEL_INT(sst_append_row(stream, &row), SST_OK);
+        }
+        if (chance(r, 2)) MODEL_INT(sst_flush(store), SST_OK);
+        append_many(r, i, rows, stream, 0);
+    }
+    MODEL_INT(sst_close(store), SST_OK);
+}
+
+/* Rows of another stream, taken as the prepared ones. Returns how many, from *first. */
+static uint64_t borrow_rows(run *r, uint32_t i, const model_stream *from, uint64_t *first) {
+    model_stream *m = &r->model.stream[i];
+    uint64_t rows, at = 0;
+    uint32_t k;
+    while (at < from->rows && m->rows > 0 && from->times[at] <= m->times[m->rows - 1]) at++;
+    rows = from->rows - at;
+    if (rows > 100) rows = 1 + test_below(&r->random, 100);
+    model_reserve(m, m->rows + rows);
+    if (rows == 0) return 0;
+    memcpy(m->times + m->rows, from->times + at, (size_t)rows * 8);
+    memcpy(model_row(m, m->rows), model_row(from, at), (size_t)rows * m->row_bytes);
+    for (k = 0; k < m->lines; k++) {
+        memcpy(m->line[k] + m->rows, from->line[k] + at, (size_t)rows * 8);
+    }
+    *first = at;
+    return rows;
+}
+
+/* A view of a like stream of this store or of an opened image. */
+static void op_append_view(run *r, uint32_t i) {
+    model_stream *m = &r->model.stream[i];
+    snapshot *snap = &r->snap[test_below(&r->random, 2)];
+    bool other = snap->store != NULL && chance(r, 2);
+    const model_store *from = other ? &snap->model : &r->model;
+    uint32_t j, start = (uint32_t)test_below(&r->random, from->count), at;
+    uint64_t first = 0, rows;
+    if (m->finished) return;
+    for (j = 0; j < from->count; j++) {
+        at = (start + j) % from->count;
+        if ((!other && at == i) || !model_alike(m, &from->stream[at])) continue;
+        rows = borrow_rows(r, i, &from->stream[at], &first);
+        if (rows == 0) continue;
+        append_many(r, i, rows, other ? snap->handle[at] : r->writer[at], first);
+        r->owner[i] = true;
+        return;
+    }
+}
+
+static void op_append(run *r, uint32_t i) {
+    model_stream *m = &r->model.stream[i];
+    uint64_t rows = 1 + test_below(&r->random, chance(r, 4) ? 150 : 12), form;
+    if (m->row_bytes > 128 && rows > 6) rows = 6;
+    rows = model_prepare(m, rows, &r->random);
+    if (rows == 0) return;
+    if (m->finished) {
+        MODEL_INT(append_one(r, i, m->rows), SST_ERR_FINISHED);
+        MODEL_INT(sst_rows(r->writer[i]), m->rows);
+        return;
+    }
+    form = test_below(&r->random, 5);
+    if (form < 2 && m->lines == 0) append_many(r, i, rows, NULL, 0);
+    else if (form == 2) append_from_store(r, i, rows);
+    else append_single(r, i, rows);
+    r->owner[i] = true;
+}
+
+/* ---- appends that must be refused --------------------------------------------------------- */
+
+static void bad_order(run *r, uint32_t i) {
+    model_stream *m = &r->model.stream[i];
+    int64_t lines[SST_MAX_TIMELINES], times[3];
+    sst_row row;
+    uint8_t *values;
+    if (m->rows == 0) return;
+    row = row_of(m, m->rows - 1, lines);
+    if (row.time > INT64_MIN && chance(r, 2)) row.time -= 1;
+    MODEL_INT(sst_append_row(r->writer[i], &row), SST_ERR_ORDER);
+    if (m->lines > 0 || m->times[m->rows - 1] >= INT64_MAX - 2) return;
+    if (m->field_offset == 0) {
+        MODEL_INT(sst_append(r->writer[i], row.time, row.value), SST_ERR_ORDER);
+    }
+    values = (uint8_t *)model_memory(3 * m->row_bytes);
+    memset(values, 1, 3 * m->row_bytes);
+    times[0] = m->times[m->rows - 1] + 1;
+    times[1] = times[0] + 1;
+    times[2] = chance(r, 2) ? times[1] : m->times[0];
+    MODEL_INT(sst_append_rows(r->writer[i], times, values, 3), SST_ERR_ORDER);
+    free(values);
+}
+
+static void bad_typed(run *r, uint32_t i) {
+    static const sst_type typed[6] = {SST_F64, SST_F32, SST_I64, SST_I32, SST_U8, SST_BOOL};
+    static const uint8_t zero[8];
+    const model_stream *m = &r->model.stream[i];
+    sst_type kind = typed[test_below(&r->random, 6)];
+    int result;
+    if (m->lines > 0) return;
+    if (kind == m->type && m->shape[0] == 0) return;
+    result = append_typed(r->writer[i], kind, m->times[m->rows], zero);
+    if (kind == m->type) MODEL_INT(result, SST_ERR_SHAPE);
+    else if (m->shape[0] == 0) MODEL_INT(result, SST_ERR_TYPE);
+    else MODEL(result == SST_ERR_TYPE || result == SST_ERR_SHAPE);
+}
+
+/* sst_append_row with one fault. */
+static void bad_row(run *r, uint32_t i) {
+    const model_stream *m = &r->model.stream[i];
+    int64_t lines[SST_MAX_TIMELINES] = {0};
+    sst_row row = row_of(m, m->rows, lines);
+    sst_cell cell = {NULL, 1};
+    int want = SST_ERR_ARG;
+    cell.data = row.value;
+    switch (test_below(&r->random, 11)) {
+    case 0: row.type = (sst_type)(m->type % 13 + 1); want = SST_ERR_TYPE; break;
+    case 1: row.type = (sst_type)77; want = SST_ERR_TYPE; break;
+    case 2:
+        row.type = m->type;
+        memcpy(row.shape, m->shape, sizeof row.shape);
+        row.shape[test_below(&r->random, 1)] += 1;
+        want = SST_ERR_SHAPE;
+        break;
+    case 3: row.value = NULL; break;
+    case 4: row.cells = &cell; break;
+    case 5: row.flags = chance(r, 2) ? SST_ROW_REMOVED : 0x40000000u; break;
+    case 6: row.tag = 1; break;
+    case 7: row.key.kind = SST_KEY_I64; break;
+    case 8: row.timelines = m->lines > 0 ? NULL : lines; break;
+    case 9: row.count = 2; want = SST_ERR_SHAPE; break;
+    default:
+        cell.count = 2;
+        row.cells = &cell;
+        row.value = NULL;
+        want = SST_ERR_SHAPE;
+        break;
+    }
+    MODEL_INT(sst_append_row(r->writer[i], &row), want);
+}
+
+static void bad_pointers(run *r, uint32_t i) {
+    const model_stream *m = &r->model.stream[i];
+    const uint8_t *value = model_row(m, m->rows);
+    int64_t time = m->times[m->rows];
+    MODEL_INT(sst_append(NULL, time, value), SST_ERR_ARG);
+    MODEL_INT(sst_append(r->writer[i], time, NULL), SST_ERR_ARG);
+    MODEL_INT(sst_append_rows(NULL, &time, value, 1), SST_ERR_ARG);
+    MODEL_INT(sst_append_rows(r->writer[i], NULL, value, 1), SST_ERR_ARG);
+    MODEL_INT(sst_append_rows(r->writer[i], &time, NULL, 1), SST_ERR_ARG);
+    MODEL_INT(sst_append_row(r->writer[i], NULL), SST_ERR_ARG);
+    MODEL_INT(sst_append_view(r->writer[i], NULL), SST_ERR_ARG);
+    MODEL_INT(sst_append_f64(NULL, time, 0), SST_ERR_ARG);
+    if (m->lines > 0) {
+        MODEL_INT(sst_append(r->writer[i], time, value), SST_ERR_ARG);
+        MODEL_INT(sst_append_rows(r->writer[i], &time, value, 1), SST_ERR_ARG);
+        if (has_typed(m)) {
+            MODEL_INT(append_typed(r->writer[i], m->type, time, value), SST_ERR_ARG);
+        }
+    }
+}
+
+/* Another handle is the writer. */
+static void bad_writer(run *r, uint32_t i) {
+    const model_stream *m = &r->model.stream[i];
+    int64_t lines[SST_MAX_TIMELINES];
+    sst_row row = row_of(m, m->rows, lines);
+    if (r->reader[i] == NULL || !r->owner[i]) return;
+    MODEL_INT(sst_append_row(r->reader[i], &row), SST_ERR_STATE);
+    if (m->lines == 0) {
+        MODEL_INT(sst_append_rows(r->reader[i], &row.time, row.value, 1), SST_ERR_STATE);
+    }
+}
+
+/* Views that do not fit, made from a view of the stream's own rows. */
+static void bad_view(run *r, uint32_t i) {
+    const model_stream *m = &r->model.stream[i];
+    static const uint32_t number[3];
+    static const uint8_t byte[1];
+    static const int64_t time[1];
+    int want = SST_ERR_ARG;
+    sst_view view;
+    if (m->rows == 0) return;
+    if (!MODEL_INT(sst_slice(r->writer[i], m->rows - 1, 1, &view), SST_OK)) return;
+    MODEL_INT(sst_append_view(r->writer[i], &view), SST_ERR_ORDER);
+    view.times = &m->times[m->rows];
+    switch (test_below(&r->random, 7)) {
+    case 0: view.times = NULL; break;
+    case 1: view.offsets = number; break;
+    case 2: view.tags = number; break;
+    case 3: view.keys = byte; view.key_offsets = number; break;
+    case 4: view.column_count = 2; break;
+    case 5: view.timelines[0] = m->lines > 0 ? NULL : time; break;
+    default: view.count = 0; want = SST_OK; break;
+    }
+    MODEL_INT(sst_append_view(r->writer[i], &view), want);
+}
+
+static void op_append_bad(run *r, uint32_t i) {
+    model_stream *m = &r->model.stream[i];
+    if (m->finished || model_prepare(m, 1, &r->random) == 0) return;
+    if (r->deferred) MODEL_INT(sst_poll(r->store), SST_OK);
+    switch (test_below(&r->random, 8)) {
+    case 0: bad_order(r, i); break;
+    case 1: bad_typed(r, i); break;
+    case 2: bad_pointers(r, i); break;
+    case 3: bad_writer(r, i); break;
+    case 4: bad_view(r, i); break;
+    default: bad_row(r, i); break;
+    }
+    MODEL_INT(sst_rows(r->writer[i]), m->rows);
+}
+
+/* ---- metadata ----------------------------------------------------------------------------- */
+
+/* Remembers a lent value, which stays until its key is set or removed. */
+static void lend_meta(run *r, const model_meta *meta, sst_stream *stream, int place) {
+    uint32_t at = (uint32_t)test_below(&r->random, meta->count);
+    lent_meta *l = &r->lent;
+    if (meta->count == 0) return;
+    memset(l, 0, sizeof *l);
+    l->place = place;
+    memcpy(l->key, meta->key[at], sizeof l->key);
+    if (stream != NULL) sst_stream_get_meta(stream, l->key, &l->value, &l->size);
+    else sst_get_meta(r->store, l->key, &l->value, &l->size);
+    if (MODEL(l->value != NULL && l->size <= sizeof l->copy)) memcpy(l->copy, l->value, l->size);
+}
+
+static void check_lent(const run *r) {
+    const lent_meta *l = &r->lent;
+    if (l->value != NULL) MODEL(memcmp(l->value, l->copy, l->size) == 0);
+}
+
+static void meta_bad(run *r, sst_stream *stream) {
+    const void *value;
+    size_t size;
+    MODEL_INT(sst_set_meta(r->store, NULL, "x", 1), SST_ERR_ARG);
+    MODEL_INT(sst_set_meta(r->store, "", "x", 1), SST_ERR_ARG);
+    MODEL_INT(sst_set_meta(r->store, "\xFF", "x", 1), SST_ERR_ARG);
+    MODEL_INT(sst_set_meta(r->store, "k0", NULL, 1), SST_ERR_ARG);
+    MODEL_INT(sst_set_meta(NULL, "k0", "x", 1), SST_ERR_ARG);
+    MODEL_INT(sst_stream_set_meta(stream, "", "x", 1), SST_ERR_ARG);
+    MODEL_INT(sst_stream_set_meta(stream, "k0", NULL, 1), SST_ERR_ARG);
+    MODEL_INT(sst_get_meta(r->store, NULL, &value, &size), SST_ERR_ARG);
+    MODEL_INT(sst_remove_meta(r->store, "absent"), SST_ERR_NOT_FOUND);
+    MODEL_INT(sst_stream_remove_meta(stream, "absent"), SST_ERR_NOT_FOUND);
+}
+
+static void op_meta(run *r) {
+    int place = (int)test_below(&r->random, r->model.count + 1) - 1, at, result;
+    sst_stream *stream = place >= 0 ? r->writer[place] : NULL;
+    model_meta *meta = place >= 0 ? &r->model.stream[place].meta : &r->model.meta;
+    uint8_t value[MODEL_META_BYTES];
+    size_t size = (size_t)test_below(&r->random, chance(r, 4) ? sizeof value : 30), i;
+    char key[24];
+    snprintf(key, sizeof key, "k\xC3\xBC%u", (unsigned)test_below(&r->random, MODEL_METAS));
+    at = model_meta_find(meta, key);
+    if (r->lent.place == place && strcmp(r->lent.key, key) == 0) r->lent.value = NULL;
+    for (i = 0; i < size; i++) value[i] = (uint8_t)test_random(&r->random);
+    if (chance(r, 3)) {
+        result = stream != NULL ? sst_stream_remove_meta(stream, key)
+                                : sst_remove_meta(r->store, key);
+        MODEL_INT(result, at >= 0 ? SST_OK : SST_ERR_NOT_FOUND);
+        if (at >= 0) model_meta_remove(meta, at);
+    } else {
+        result = stream != NULL
+                     ? sst_stream_set_meta(stream, key, size > 0 ? value : NULL, size)
+                     : sst_set_meta(r->store, key, size > 0 ? value : NULL, size);
+        MODEL_INT(result, SST_OK);
+        model_meta_set(meta, key, value, size);
+    }
+    if (stream != NULL && chance(r, 4)) meta_bad(r, stream);
+    model_check_meta(meta, r->store, stream);
+    if (chance(r, 4)) lend_meta(r, meta, stream, place);
+}
+
+/* ---- images ------------------------------------------------------------------------------- */
+
+static void all_sealed(run *r) {
+    uint32_t i;
+    for (i = 0; i < r->model.count; i++) r->model.stream[i].sealed = r->model.stream[i].rows;
+}
+
+/* The image; asking again gives the same bytes. */
+static bool take_image(run *r, const uint8_t **bytes, size_t *size) {
+    const void *first, *second;
+    size_t again;
+    uint8_t *copy;
+    sst_info info;
+    if (!MODEL_INT(sst_image(r->store, &first, size), SST_OK)) return false;
+    all_sealed(r);
+    MODEL(*size % 64 == 0 && *size >= 64);
+    if (chance(r, 4)) {
+        copy = (uint8_t *)model_duplicate(first, *size);
+        MODEL_INT(sst_image(r->store, &second, &again), SST_OK);
+        MODEL(again == *size && memcmp(copy, second, again) == 0);
+        first = second;
+        free(copy);
+    }
+    MODEL_INT(sst_store_info(r->store, &info), SST_OK);
+    MODEL_INT(info.file_bytes, *size);
+    MODEL(info.state == SST_MEMORY && info.streams == r->model.count);
+    *bytes = (const uint8_t *)first;
+    return true;
+}
+
+static void close_snapshot(snapshot *s) {
+    if (s->store == NULL) return;
+    model_check_holds(&s->holds);
+    MODEL_INT(sst_close(s->store), SST_OK);
+    model_store_free(&s->model);
+    free(s->memory);
+    memset(s, 0, sizeof *s);
+}
+
+static void check_names(sst_store *store, const model_store *model) {
+    uint32_t i;
+    MODEL_INT(sst_stream_count(store), model->count);
+    for (i = 0; i < model->count; i++) {
+        const char *name = sst_stream_name(store, i);
+        MODEL(name != NULL && strcmp(name, model->stream[i].name) == 0);
+    }
+    MODEL(sst_stream_name(store, model->count) == NULL);
+}
+
+static void open_streams(snapshot *s) {
+    uint32_t i;
+    for (i = 0; i < s->model.count; i++) {
+        model_source source = {&s->model.stream[i], NULL, &s->holds, s->aligned};
+        if (!MODEL_INT(sst_stream_open(s->store, source.model->name, &s->handle[i]), SST_OK)) {
+            return;
+        }
+        source.handle = s->handle[i];
+        if (s->model.stream[i].rows % 2 == 0) model_check_all(&source);
+        model_check_meta(&source.model->meta, s->store, source.handle);
+    }
+}
+
+/* Opens a copy of the image, sometimes at an odd address, sometimes without its END. */
+static void op_open_image(run *r) {
+    snapshot *s = &r->snap[test_below(&r->random, 2)];
+    static const uint32_t flags[3] = {0, SST_VERIFY, SST_TRUST};
+    sst_options options = r->options;
+    size_t size, shift = chance(r, 2) ? 0 : (size_t)test_below(&r->random, 9);
+    const uint8_t *bytes;
+    sst_info info;
+    bool cut = chance(r, 4);
+    options.flags = flags[test_below(&r->random, 3)];
+    close_snapshot(s);
+    if (!take_image(r, &bytes, &size)) return;
+    if (cut) size -= 64;
+    s->memory = (uint8_t *)model_memory(size + shift);
+    memcpy(s->memory + shift, bytes, size);
+    s->aligned = shift % 8 == 0;
+    model_store_copy(&s->model, &r->model);
+    if (!MODEL_INT(sst_open_memory(s->memory + shift, size, &options, &s->store), SST_OK)) return;
+    MODEL_INT(sst_store_info(s->store, &info), SST_OK);
+    MODEL_INT(info.state, cut ? SST_CRASHED : SST_FINISHED);
+    MODEL_INT(info.file_bytes, size);
+    MODEL(info.torn_bytes == 0 && info.recovered_rows == 0 && info.sticky == SST_OK);
+    check_names(s->store, &s->model);
+    model_check_meta(&s->model.meta, s->store, NULL);
+    open_streams(s);
+}
+
+/* An image cut short: every stream that is there is a prefix of what it was. */
+static void op_open_short(run *r) {
+    const uint8_t *bytes;
+    uint8_t *copy;
+    sst_store *store;
+    size_t size;
+    uint32_t i;
+    int result;
+    if (!take_image(r, &bytes, &size)) return;
+    size = (size_t)test_below(&r->random, size);
+    copy = (uint8_t *)model_duplicate(bytes, size);
+    result = sst_open_memory(copy, size, NULL, &store);
+    MODEL(result == SST_OK || (size < 256 && result == SST_ERR_FORMAT && store == NULL));
+    for (i = 0; result == SST_OK && i < sst_stream_count(store) && !model_failed; i++) {
+        model_stream prefix = r->model.stream[i];
+        model_source source = {&prefix, NULL, NULL, true};
+        if (!MODEL_INT(sst_stream_open(store, prefix.name, &source.handle), SST_OK)) break;
+        if (!MODEL(sst_rows(source.handle) <= prefix.rows)) break;
+        prefix.rows = prefix.sealed = sst_rows(source.handle);
+        model_check_all(&source);
+        model_query(&source, &r->random);
+    }
+    if (result == SST_OK) MODEL_INT(sst_verify(store, NULL), SST_OK);
+    sst_close(result == SST_OK ? store : NULL);
+    free(copy);
+}
+
+/* Questions to an opened image, and changing calls that it must refuse. */
+static void op_snapshot(run *r) {
+    snapshot *s = &r->snap[test_below(&r->random, 2)];
+    uint32_t i;
+    uint64_t n = 1 + test_below(&r->random, 6);
+    model_source source = {NULL, NULL, &s->holds, s->aligned};
+    if (s->store == NULL || s->model.count == 0) return;
+    for (; n > 0; n--) {
+        i = (uint32_t)test_below(&r->random, s->model.count);
+        source.model = &s->model.stream[i];
+        source.handle = s->handle[i];
+        model_query(&source, &r->random);
+    }
+}
+
+static void op_snapshot_refuses(run *r) {
+    snapshot *s = &r->snap[test_below(&r->random, 2)];
+    const void *bytes;
+    size_t size;
+    sst_row row;
+    sst_stream_desc desc;
+    sst_stream *stream;
+    memset(&row, 0, sizeof row);
+    memset(&desc, 0, sizeof desc);
+    row.value = &row;
+    desc.name = "new";
+    desc.type = SST_F64;
+    if (s->store == NULL || s->model.count == 0) return;
+    MODEL_INT(sst_append_row(s->handle[0], &row), SST_ERR_READ_ONLY);
+    MODEL_INT(sst_stream_finish(s->handle[0]), SST_ERR_READ_ONLY);
+    MODEL_INT(sst_stream_set_meta(s->handle[0], "k", "v", 1), SST_ERR_READ_ONLY);
+    MODEL_INT(sst_set_meta(s->store, "k", "v", 1), SST_ERR_READ_ONLY);
+    MODEL_INT(sst_remove_meta(s->store, "k"), SST_ERR_READ_ONLY);
+    MODEL_INT(sst_stream_create(s->store, &desc, &stream), SST_ERR_READ_ONLY);
+    MODEL_INT(sst_image(s->store, &bytes, &size), SST_ERR_READ_ONLY);
+    MODEL_INT(sst_flush(s->store), SST_ERR_READ_ONLY);
+    MODEL_INT(sst_poll(s->store), SST_ERR_READ_ONLY);
+    MODEL_INT(sst_abort(s->store), SST_ERR_STATE);
+    check_names(s->store, &s->model);
+}
+
+static void op_verify(run *r) {
+    snapshot *s = &r->snap[test_below(&r->random, 2)];
+    sst_store *store = s->store != NULL && chance(r, 2) ? s->store : r->store;
+    const model_store *model = store == r->store ? &r->model : &s->model;
+    uint64_t rows = 0, sealed = 0;
+    sst_report report;
+    uint32_t i;
+    memset(&report, 0, sizeof report);
+    for (i = 0; i < model->count; i++) {
+        rows += model->stream[i].rows;
+        sealed += model->stream[i].sealed;
+    }
+    MODEL_INT(sst_verify(store, &report), SST_OK);
+    MODEL(report.damage_count == 0 && report.torn_bytes == 0);
+    MODEL(report.rows >= sealed && report.rows <= rows && report.records >= model->count);
+    MODEL_INT(sst_verify(store, NULL), SST_OK);
+    MODEL_INT(sst_verify(NULL, &report), SST_ERR_ARG);
+}
+
+/* ---- the run ------------------------------------------------------------------------------ */
+
+static void op_on_stream(run *r) {
+    uint32_t i = (uint32_t)test_below(&r->random, r->model.count);
+    switch (test_below(&r->random, 24)) {
+    case 0: op_create_bad(r, i); break;
+    case 1: op_open_existing(r, i); break;
+    case 2: op_reopen(r, i); break;
+    case 3: case 4: op_second_handle(r, i); break;
+    case 5: if (chance(r, 10)) op_finish(r, i); break;
+    case 6: case 7: op_append_view(r, i); break;
+    case 8: case 9: case 10: op_append_bad(r, i); break;
+    default: op_append(r, i); break;
+    }
+}
+
+static void op_on_store(run *r) {
+    switch (test_below(&r->random, 16)) {
+    case 0:
+        MODEL_INT(sst_flush(r->store), SST_OK);
+        all_sealed(r);
+        break;
+    case 1: MODEL_INT(sst_poll(r->store), SST_OK); break;
+    case 2: case 3: op_meta(r); break;
+    case 4: op_open_image(r); break;
+    case 5: if (chance(r, 3)) op_open_short(r); break;
+    case 6: case 7: case 8: case 9: op_snapshot(r); break;
+    case 10: op_snapshot_refuses(r); break;
+    case 11: op_verify(r); break;
+    case 12: check_names(r->store, &r->model); break;
+    case 13: model_check_holds(&r->holds); check_lent(r); break;
+    default: op_create(r); break;
+    }
+}
+
+static void one_step(run *r) {
+    uint64_t n = test_below(&r->random, 3);
+    if (r->model.count == 0 || chance(r, 3)) op_on_store(r);
+    else op_on_stream(r);
+    for (; n > 0 && r->model.count > 0 && !model_failed; n--) {
+        model_source s = source_of(r, (uint32_t)test_below(&r->random, r->model.count));
+        model_query(&s, &r->random);
+    }
+}
+
+static void finish_run(run *r) {
+    uint32_t i;
+    for (i = 0; i < r->model.count && !model_failed; i++) {
+        model_source s = source_of(r, i);
+        model_check_all(&s);
+        model_check_meta(&s.model->meta, r->store, s.handle);
+    }
+    if (!model_failed) op_open_image(r);
+    if (!model_failed) model_check_holds(&r->holds);
+    if (!model_failed) check_lent(r);
+    for (i = 0; i < 2; i++) close_snapshot(&r->snap[i]);
+    MODEL_INT(chance(r, 4) ? sst_abort(r->store) : sst_close(r->store), SST_OK);
+    model_store_free(&r->model);
+}
+
+static void one_seed(uint64_t seed) {
+    run *r = (run *)calloc(1, sizeof *r);
+    uint64_t steps;
+    if (r == NULL) exit(1);
+    r->random = seed;
+    r->options.block_bytes = 512 + (uint32_t)test_below(&r->random, MODEL_BLOCK_SPAN);
+    if (chance(r, 3)) r->options.block_bytes = 512;
+    r->options.seed = chance(r, 2) ? 0 : test_random(&r->random) | 1;
+    r->deferred = chance(r, 3);
+    if (r->deferred) r->options.flags = SST_DEFERRED;
+    steps = 10 + test_below(&r->random, 120);
+    model_seed = seed;
+    model_step = 0;
+    if (MODEL_INT(sst_create(NULL, &r->options, &r->store), SST_OK)) {
+        for (; model_step < steps && !model_failed; model_step++) one_step(r);
+        finish_run(r);
+    }
+    free(r);
+}
+
+static void random_sequences(void) {
+    uint64_t seed = test_seed(1), rounds = test_rounds(5000, 40000), i;
+    for (i = 0; i < rounds && !model_failed; i++) one_seed(seed + i);
+    CHECK_INT(i, rounds);
+}
+
+int main(void) {
+    TEST_RUN(random_sequences);
+    return test_done(MODEL_TEST_NAME);
+}
