@@ -6401,11 +6401,13 @@ static double ssti_difference(sst_type type, const uint8_t *a, const uint8_t *b)
 
 /* A number at a share of the way from a to b; finite when both are. */
 static double ssti_between(sst_type type, const uint8_t *a, const uint8_t *b, double share) {
-    double from = ssti_double(type, a), way;
+    double from = ssti_double(type, a), to, way, value;
     if (share <= 0.0) return from;
+    to = ssti_double(type, b);
     way = ssti_difference(type, a, b);
-    if (way - way != 0.0) return from * (1.0 - share) + ssti_double(type, b) * share;
-    return from + way * share;
+    if (way - way != 0.0) return from * (1.0 - share) + to * share;     /* too far for a double */
+    value = from + way * share;
+    return way > 0.0 ? (value < to ? value : to) : (value > to ? value : to);
 }
 
 /* Writes the value between a row and the next, both in the handle's scratch. */

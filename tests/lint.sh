@@ -84,8 +84,9 @@ while read -r file; do
         /\r/ { print file ":" NR ": carriage return" }
         /[ ]$/ { print file ":" NR ": trailing blank" }' "$file"
 done < "$out/sources" | collect
+unfinished='(^|[^A-Za-z])(TODO|FIXME|XX[X])([^A-Za-z]|$)'
 # shellcheck disable=SC2046
-grep -nE '(^|[^A-Za-z])(TODO|FIXME|XXX)([^A-Za-z]|$)' /dev/null $header $(grep -v 'tests/lint.sh' "$out/sources") |
+grep -nE "$unfinished" $header $(grep -v 'tests/lint.sh' "$out/sources") |
     sed 's/$/   [unfinished]/' | collect
 
 # ---- sections and the table of contents
@@ -267,5 +268,5 @@ if [ -f "$out/cppcheck.status" ]; then
 fi
 
 count=$(wc -l < "$findings")
-echo "lint: $((count)) findings"
+echo "lint: $((count)) finding(s)"
 [ "$count" -eq 0 ]

@@ -666,64 +666,90 @@ static int append_random(sst_stream *stream, model_stream *m, uint64_t *random) 
     return result;
 }
 
-/* Records until the first row is sealed, or `most` rows. Returns the rows before that one. */
-static uint64_t record(recording *r, uint64_t most, uint64_t random) {
-    sst_stream *stream[5];
-    sst_store *store;
+/* A store with the streams from..until, which are empty again. Returns the bytes of its file. */
+static uint64_t start_recording(recording *r, uint32_t from, uint32_t until, sst_store **store,
+                                sst_stream **stream) {
     sst_info info;
-    uint64_t rows, start;
     uint32_t i;
-    CHECK_INT(sst_create(NULL, &r->options, &store), SST_OK);
-    if (store == NULL) return 0;
-    for (i = 0; i < r->count; i++) {
-        CHECK_INT(sst_stream_create(store, &r->desc[i], &stream[i]), SST_OK);
+    memset(&info, 0, sizeof info);
+    CHECK_INT(sst_create(NULL, &r->options, store), SST_OK);
+    for (i = from; i < until && *store != NULL; i++) {
+        CHECK_INT(sst_stream_create(*store, &r->desc[i], &stream[i]), SST_OK);
         r->model[i].rows = 0;
     }
+    if (*store != NULL) CHECK_INT(sst_store_info(*store, &info), SST_OK);
+    return info.file_bytes;
+}
+
+static uint64_t file_bytes(sst_store *store) {
+    sst_info info;
     CHECK_INT(sst_store_info(store, &info), SST_OK);
-    start = info.file_bytes;
-    r->used_before = r->used_after = r->memory.peak;
-    for (rows = 0; rows < most && r->count > 0 && test_errors == 0; rows++) {
-        i = (uint32_t)test_below(&random, r->count);
-        r->used_before = r->memory.peak;
+    return info.file_bytes;
+}
+
+/* How many rows a stream takes before one is sealed. */
+static uint64_t rows_before_seal(recording *r, uint32_t i) {
+    sst_stream *stream[5];
+    sst_store *store;
+    uint64_t start = start_recording(r, i, i + 1, &store, stream), rows, random = 1;
+    for (rows = 0; rows < 100000 && test_errors == 0; rows++) {
         CHECK_INT(append_random(stream[i], &r->model[i], &random), SST_OK);
-        r->used_after = r->memory.peak;
-        sst_store_info(store, &info);
-        if (info.file_bytes > start) break;
+        if (file_bytes(store) > start) break;
     }
     CHECK_INT(sst_close(store), SST_OK);
     return rows;
 }
 
-/* What the counting allocator has seen fits the bound; the bound is no more than twice that and
- * the first block of the image, which it is said to contain; an arena of just the bound suffices
- * for the same rows. */
+/* Fills all tails so far that nothing is sealed; one more row, where there is memory for it. */
+static void fill_tails(recording *r, const uint64_t *rows, bool one_more, uint64_t random) {
+    sst_stream *stream[5];
+    sst_store *store;
+    uint64_t start = start_recording(r, 0, r->count, &store, stream), left = 0;
+    uint32_t i;
+    for (i = 0; i < r->count; i++) left += rows[i];
+    while (left > 0 && test_errors == 0) {
+        i = (uint32_t)test_below(&random, r->count);
+        if (r->model[i].rows == rows[i]) continue;
+        CHECK_INT(append_random(stream[i], &r->model[i], &random), SST_OK);
+        left--;
+    }
+    if (store != NULL) CHECK_INT(file_bytes(store), start);
+    r->used_before = r->used_after = r->memory.peak;
+    if (one_more && r->count > 0) {
+        CHECK_INT(append_random(stream[0], &r->model[0], &random), SST_OK);
+        r->used_after = r->memory.peak;
+    }
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
+/* What a counting allocator sees fits the bound; the bound is no more than twice that and the
+ * first block of the image, which it is said to contain; an arena of just the bound suffices. */
 static void check_bound(uint64_t seed) {
     recording *r = (recording *)model_memory(sizeof *r);
-    uint64_t random = seed, rows;
-    sst_arena arena;
+    uint64_t random = seed, rows[5];
     size_t bound, block;
+    sst_arena arena;
     uint32_t i;
     random_recording(r, &random);
     bound = sst_memory_bound(&r->options, r->count > 0 ? r->desc : NULL, r->count);
+    block = r->options.block_bytes != 0 ? r->options.block_bytes : 256u << 10;
+    for (i = 0; i < r->count; i++) rows[i] = rows_before_seal(r, i);
     r->allocator.user = &r->memory;
     r->allocator.resize = counter_resize;
     r->options.allocator = &r->allocator;
-    rows = record(r, 60000, seed);
+    fill_tails(r, rows, true, seed);
     CHECK(r->used_before <= bound);
-    block = r->options.block_bytes != 0 ? r->options.block_bytes : 256u << 10;
     CHECK(bound <= 2 * r->used_after + block + 4096);
-    if (test_errors != 0) {
-        printf("seed %llu: bound %zu, used %zu before and %zu with the first seal, %u streams\n",
-               (unsigned long long)seed, bound, r->used_before, r->used_after, r->count);
-    }
     memset(&arena, 0, sizeof arena);
     arena.memory = model_memory(bound);
     arena.size = bound;
     r->allocator = sst_arena_allocator(&arena);
-    if (test_errors == 0) record(r, rows, seed);
-    if (test_errors != 0) printf("in an arena of %zu bytes, seed %llu\n", bound,
-                                 (unsigned long long)seed);
+    if (test_errors == 0) fill_tails(r, rows, false, seed);
     CHECK(arena.peak <= arena.size);
+    if (test_errors != 0) {
+        printf("seed %llu: bound %zu, used %zu before and %zu with the first seal, %u streams\n",
+               (unsigned long long)seed, bound, r->used_before, r->used_after, r->count);
+    }
     free(arena.memory);
     for (i = 0; i < r->count; i++) model_stream_free(&r->model[i]);
     free(r);
