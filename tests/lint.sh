@@ -32,6 +32,10 @@ for check in bugprone-easily-swappable-parameters bugprone-reserved-identifier \
     tidy_checks="$tidy_checks,-$check"
 done
 # selfAssignment: what a macro that swaps bytes comes to where there is nothing to swap.
+# What the analyzer cannot know, function:check. ssti_block_write: a stream has a time column and a
+# value column. sst_sample: no stream has a type of no size.
+tidy_accepted="ssti_block_write:core.CallAndMessage sst_sample:core.DivideZero"
+tidy_accepted="$tidy_accepted ssti_block_write:core.UndefinedBinaryOperatorResult"
 cppcheck_suppress='missingIncludeSystem unmatchedSuppression selfAssignment'
 
 rm -rf "$out"
@@ -46,9 +50,9 @@ collect() { tee -a "$findings"; }
 # ---- the slow tools, in the background
 
 if have clang-tidy; then
-    printf '#define STREAMSTORE_IMPLEMENTATION\n#include "streamstore.h"\n' > "$out/impl.c"
-    (clang-tidy --quiet --checks="$tidy_checks" --warnings-as-errors='*' \
-        --header-filter='streamstore\.h$' "$out/impl.c" -- -std=gnu99 -I. \
+    # The header itself is compiled: the analyzer looks at nothing that is included.
+    (clang-tidy --quiet --checks="$tidy_checks" --warnings-as-errors='*' $header -- \
+        -x c -std=gnu99 -DSTREAMSTORE_IMPLEMENTATION \
         > "$out/tidy.txt" 2> "$out/tidy.err"; echo $? > "$out/tidy.status") &
 else
     echo "notice: clang-tidy is not installed"
@@ -68,7 +72,6 @@ fi
 
 # ---- characters and line lengths
 
-# Only the header has to be ASCII to the last byte.
 awk -v file=$header '
     length($0) > 100 { print file ":" NR ": " length($0) " columns" }
     /\t/ { print file ":" NR ": tab" }
@@ -187,11 +190,12 @@ awk -v file=$header '
 
 # ---- long functions
 
-awk -v file=$header -v allowed="$long_allowed" '
+# Every definition of the implementation half: first line, last line, name. It begins at column 0
+# with its name, and ends with a brace there or on the same line.
+awk '
     /^#if defined\(STREAMSTORE_IMPLEMENTATION\) && !defined\(STREAMSTORE_IMPLEMENTED\)/ { on = 1 }
     !on { next }
-    # A definition begins at column 0 with its name, and ends with a brace there.
-    start == 0 && /^[A-Za-z].*\(/ && !/[;}]$/ && !/^(typedef|struct|enum|union) / && !/= *\{/ {
+    start == 0 && /^[A-Za-z].*\(/ && !/;$/ && !/^(typedef|struct|enum|union) / && !/= *\{/ {
         start = NR
         name = $0
         sub(/\(.*/, "", name)
@@ -200,16 +204,19 @@ awk -v file=$header -v allowed="$long_allowed" '
     }
     start != 0 && !body {
         if (/;$/) start = 0
-        else if (/\{$/) body = 1
+        else if (/[{}]$/) body = 1
     }
-    /^}/ && start != 0 {
-        lines = NR - start + 1
-        if (lines > 120 && index(allowed, " " name " ") == 0)
-            print file ":" start ": " name " has " lines " lines"
-        else if (lines > 60)
-            print "notice: " file ":" start ": " name " has " lines " lines"
+    start != 0 && (/^}/ || (start == NR && /}$/)) {
+        print start, NR, name
         start = 0
-    }' $header > "$out/long"
+    }' $header > "$out/functions"
+awk -v file=$header -v allowed="$long_allowed" '{
+        lines = $2 - $1 + 1
+        if (lines > 120 && index(allowed, " " $3 " ") == 0)
+            print file ":" $1 ": " $3 " has " lines " lines"
+        else if (lines > 60)
+            print "notice: " file ":" $1 ": " $3 " has " lines " lines"
+    }' "$out/functions" > "$out/long"
 grep '^notice' "$out/long"
 grep -v '^notice' "$out/long" | collect
 
@@ -256,14 +263,25 @@ fi
 wait
 root=$(pwd)
 if [ -f "$out/tidy.status" ]; then
-    sed "s|^$root/||; s|^[^ ]*\.\./||" "$out/tidy.txt" | grep -E '(error|warning):' | sort -u |
-        collect
-    [ "$(cat "$out/tidy.status")" = 0 ] || [ -s "$findings" ] ||
+    sed "s|^$root/||" "$out/tidy.txt" | grep -E '(error|warning):' | sort -u > "$out/tidy.found"
+    awk -v accepted="$tidy_accepted" '
+        FILENAME ~ /functions$/ { start[++n] = $1; end[n] = $2; name[n] = $3; next }
+        {
+            split($0, place, ":")
+            check = $0
+            sub(/.*\[clang-analyzer-/, "", check)
+            sub(/[],].*/, "", check)
+            for (i = 1; i <= n; i++)
+                if (start[i] <= place[2] + 0 && place[2] + 0 <= end[i])
+                    if (index(" " accepted " ", " " name[i] ":" check " ")) next
+            print
+        }' "$out/functions" "$out/tidy.found" | collect
+    [ "$(cat "$out/tidy.status")" = 0 ] || [ -s "$out/tidy.found" ] ||
         finding "$header:1: clang-tidy failed: $(head -n 1 "$out/tidy.err")"
 fi
 if [ -f "$out/cppcheck.status" ]; then
     grep -E '^[^ ]+:[0-9]+: ' "$out/cppcheck.txt" | sort -u | collect
-    [ "$(cat "$out/cppcheck.status")" = 0 ] || [ -s "$findings" ] ||
+    [ "$(cat "$out/cppcheck.status")" = 0 ] || grep -qE '^[^ ]+:[0-9]+: ' "$out/cppcheck.txt" ||
         finding "$header:1: cppcheck failed: $(head -n 1 "$out/cppcheck.txt")"
 fi
 
