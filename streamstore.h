@@ -1,4 +1,4 @@
-/* streamstore.h - v0.1.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
+/* streamstore.h - v0.2.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
  *
  * In exactly one C or C++ file:      #define STREAMSTORE_IMPLEMENTATION
  *                                    #include "streamstore.h"
@@ -28,6 +28,7 @@
  *     >>hash         CRC-32C.
  *     >>record       Reading and writing records: the only code that knows the bytes.
  *     >>index        Block lists, INDEX and TABLE records.
+ *     >>live         The companion: tails that survive the process.
  *     >>stream       Streams: tails, append, seal.
  *     >>store        Stores: create, open, image, metadata, close.
  *     >>query        locate, at, window, slice, sample, gather.
@@ -43,7 +44,7 @@
  *     sst_view view;
  *     float value[3] = {0.1f, 0.2f, 9.8f};
  *
- *     sst_create(NULL, NULL, &store);                // NULL path: in memory
+ *     sst_create("run.sstore", NULL, &store);        // NULL instead of a path: in memory
  *     desc.name = "imu";
  *     desc.type = SST_F32;
  *     desc.shape[0] = 3;                             // rows of float[3]
@@ -66,9 +67,18 @@
  *
  * The newest rows of a stream lie in its TAIL, column by column. When the tail is full, or on
  * sst_flush, the rows are SEALED: they become a BLOCK, checksummed and never changed again.
- * Blocks are records of the file format of >>format. A memory store is the same bytes in memory:
- * sst_image lends them, as one array that can be written to a file with one call and be opened
- * with sst_open_memory on this or any other machine.
+ * Blocks are records of the file format of >>format; the file is append-only.
+ *
+ * The tails of a file lie in its COMPANION, `<path>-live`: a shared mapping whose pages belong to
+ * the kernel, so that rows survive the process. A tail has two halves: one is filled while the
+ * other waits for sst_poll to seal it, or, when it is needed, for append itself. With
+ * SST_DEFERRED append never does I/O and takes no memory: both halves full is SST_ERR_BUSY. A
+ * row larger than a quarter of options.block_bytes is written as a block at once. The companion
+ * is deleted when the file is closed; sst_open_append takes over what a crash left in it.
+ *
+ * A memory store is the same bytes in memory: sst_image lends them, as one array that can be
+ * written to a file with one call and be opened with sst_open_memory on this or any other
+ * machine.
  *
  * A query answers with a VIEW: pointers to times and values of consecutive rows. Where the rows
  * lie in one raw block the view points there and nothing is copied (view.stable is true, the
@@ -82,20 +92,32 @@
  * ERRORS
  *
  * Functions return SST_OK (0) or a negative SST_ERR_*. A call that fails has changed nothing,
- * with one exception: after SST_ERR_MEMORY a call that appends several rows may have added a
- * whole number of leading rows (sst_rows tells). Output pointers are set to NULL by functions
- * that fail to create or open something. sst_store_error and sst_stream_error describe the last
- * failure in words. Bad arguments, hostile images and full memory are results, never crashes.
+ * with one exception: after SST_ERR_MEMORY, _IO, _FULL and _BUSY a call that appends several rows
+ * may have added a whole number of leading rows (sst_rows tells). Output pointers are set to NULL
+ * by functions that fail to create or open something. sst_store_error and sst_stream_error
+ * describe the last failure in words. Bad arguments, hostile files, a full disk and full memory
+ * are results, never crashes.
  *
- * WHAT SURVIVES WHAT (this version: stores in memory and images of them)
+ * WHAT SURVIVES WHAT
  *
+ *     the process is killed          every row whose append returned, when sst_info.kill_safe;
+ *                                    else what was sealed
+ *     the machine loses power        every row appended before the last sst_sync that returned
+ *                                    was called; each stream is an exact prefix of what it was
+ *     the disk is full               SST_ERR_FULL; earlier rows stay readable, recording goes on
+ *                                    once there is room; closing leaves the tails in the companion
  *     a flipped bit, a hole          that column of that block is reported with its rows,
  *                                    everything else is readable
- *     an image cut short             opens; every stream is an exact prefix of what it was
+ *     a file or image cut short      opens; every stream is an exact prefix of what it was
  *     hostile or random bytes        an error code; no crash, no out-of-bounds access, no
  *                                    unbounded allocation or loop
  *     no memory                      SST_ERR_MEMORY, earlier rows stay readable, recording can
  *                                    go on when there is memory again
+ *
+ * Rows are not kill-safe where there is nothing to map or to allocate (so far everywhere but on
+ * Linux), on file systems that can fail a store into an allocated page (btrfs, zfs, network file
+ * systems, FUSE), with SST_NO_LIVE, and in memory stores. A crashed file that is moved without
+ * its companion loses the tails.
  *
  * THREADS
  *
@@ -106,9 +128,15 @@
  *     sst_stream_create, _open,      any thread; they take the store's lock
  *       _close, _info, _finish,
  *       metadata
- *     sst_flush, sst_poll            one thread at a time, beside appenders
+ *     sst_flush, sst_poll, sst_sync  one thread at a time, beside appenders
  *     sst_image, sst_verify          beside queries, not beside appenders
- *     sst_close, sst_abort           alone
+ *     sst_refresh, sst_close,        alone
+ *       sst_abort
+ *     one writer process             a lock on the file; a second is SST_ERR_LOCKED
+ *     readers in any process         any number, while recording, without locks (sst_open,
+ *                                    sst_refresh)
+ *     a forked child                 every call on the parent's recording store is SST_ERR_STATE,
+ *                                    its sst_close only frees (Linux)
  *
  * There are no hidden threads and there is no hidden global state.
  */
@@ -355,9 +383,9 @@
  * ============================================================================================ */
 
 #define SST_VERSION_MAJOR 0
-#define SST_VERSION_MINOR 1
+#define SST_VERSION_MINOR 2
 #define SST_VERSION_PATCH 0
-#define SST_VERSION "0.1.0"
+#define SST_VERSION "0.2.0"
 
 #define SST_MAX_TIMELINES 4         /* further clocks of a stream */
 #define SST_MAX_STREAMS 65536u      /* per store */
@@ -453,11 +481,11 @@ typedef enum sst_flags {
     SST_IO_CREATE = 0x40,           /* sst_io.open: made if absent */
     SST_IO_EXCLUSIVE = 0x80,        /* sst_io.open: present is SST_ERR_EXISTS */
 
-    SST_REPLACE = 0x100,            /* stores */
-    SST_CREATE = 0x200,
-    SST_NO_LIVE = 0x400,
-    SST_NO_MAP = 0x800,
-    SST_NO_SYNC = 0x1000,
+    SST_REPLACE = 0x100,            /* sst_create: an existing file is unlinked */
+    SST_CREATE = 0x200,             /* sst_open_append: an absent file is made */
+    SST_NO_LIVE = 0x400,            /* no companion: tails are in the process's memory */
+    SST_NO_MAP = 0x800,             /* blocks are read, not mapped */
+    SST_NO_SYNC = 0x1000,           /* nothing is synced but by sst_sync */
     SST_DEFERRED = 0x2000,          /* append never seals: sst_poll does, or append is
                                        SST_ERR_BUSY */
     SST_VERIFY = 0x4000,            /* every checksum when opening */
@@ -566,7 +594,8 @@ typedef struct sst_io {
     int (*sync)(void *user, void *file);
     /* Really allocates the first size bytes; the file's size stays. */
     int (*reserve)(void *user, void *file, uint64_t size);
-    /* mode: SST_IO_READ, and SST_IO_WRITE for a shared writable mapping. */
+    /* mode: SST_IO_READ, and SST_IO_WRITE for a shared writable mapping, which is
+     * SST_ERR_UNSUPPORTED where a store into an allocated page can still fail. */
     int (*map)(void *user, void *file, uint64_t offset, size_t size, uint32_t mode, void **base);
     int (*unmap)(void *user, void *file, void *base, size_t size);
     /* SST_IO_LOCK: exclusive, SST_ERR_LOCKED at once, released by close. SST_IO_LOCK_QUERY:
@@ -583,18 +612,18 @@ typedef struct sst_io {
 #define SST_IO_LOCK_QUERY 2
 
 /* How a store is made or opened. Zero is the default everywhere; structures and strings are
- * copied. In this version only memory stores and images are made and opened; members that speak
- * of files are checked and otherwise without effect. */
+ * copied. Members that speak of files mean nothing for stores in memory. */
 typedef struct sst_options {
     const sst_allocator *allocator;     /* NULL: malloc */
     const sst_io *io;                   /* NULL: sst_io_default() */
-    const char *live_path;              /* the companion's path */
+    const char *live_path;              /* the companion, for writer and readers; NULL:
+                                           `<path>-live` */
     uint32_t block_bytes;               /* column bytes of a full block: 512 to 1 GiB;
                                            0: 256 KiB */
     uint32_t sync_align;                /* a power of two from 64 to 1 MiB; 0: 4096 */
-    uint64_t tail_bytes_max;            /* of all tails together; 0: no limit */
-    uint32_t sync_interval_ms;
-    uint64_t sync_interval_bytes;
+    uint64_t tail_bytes_max;            /* tails grow up to this, all together; 0: no limit */
+    uint32_t sync_interval_ms;          /* looked at when a block is sealed and in sst_poll; */
+    uint64_t sync_interval_bytes;       /* 0: never */
     uint64_t seed;                      /* not 0: uuid, salt and session come from it and nothing
                                            else. Required where io has no entropy */
     uint32_t flags;                     /* SST_DEFERRED, SST_VERIFY, SST_TRUST, ... */
@@ -612,7 +641,8 @@ typedef struct sst_info {
     uint32_t streams;
     int sticky;                 /* the first failed sync, or SST_OK */
     bool kill_safe;             /* rows survive when the process is killed */
-    bool tail_missing;          /* ended without END, and no companion to take the tails from */
+    bool tail_missing;          /* not finished, and no companion of its newest session was found:
+                                   what the tails held, if they held something, is not seen */
 } sst_info;
 
 /* A damaged place. stream 0: unknown or the store itself; rows 0: no rows, or unknown. */
@@ -655,7 +685,8 @@ typedef struct sst_stream_desc {
     const char *timelines[SST_MAX_TIMELINES];   /* names of further clocks, up to the first NULL */
     sst_unit time_unit;
     sst_codec codec;
-    uint32_t block_bytes;       /* 0: the store's */
+    uint32_t block_bytes;       /* 0: the store's. Not kept in the file: a later session gives it
+                                   again, with SST_OPEN_EXISTING */
     uint64_t retain_rows;
     int64_t retain_time;
 } sst_stream_desc;
@@ -748,6 +779,11 @@ typedef struct sst_row {
 #define sst_stream_open SST_JOIN(STREAMSTORE_PREFIX, sst_stream_open)
 #define sst_stream_remove_meta SST_JOIN(STREAMSTORE_PREFIX, sst_stream_remove_meta)
 #define sst_stream_set_meta SST_JOIN(STREAMSTORE_PREFIX, sst_stream_set_meta)
+#define sst_durable_rows SST_JOIN(STREAMSTORE_PREFIX, sst_durable_rows)
+#define sst_open SST_JOIN(STREAMSTORE_PREFIX, sst_open)
+#define sst_open_append SST_JOIN(STREAMSTORE_PREFIX, sst_open_append)
+#define sst_refresh SST_JOIN(STREAMSTORE_PREFIX, sst_refresh)
+#define sst_sync SST_JOIN(STREAMSTORE_PREFIX, sst_sync)
 #define sst_verify SST_JOIN(STREAMSTORE_PREFIX, sst_verify)
 #define sst_window SST_JOIN(STREAMSTORE_PREFIX, sst_window)
 #define sst_window_ex SST_JOIN(STREAMSTORE_PREFIX, sst_window_ex)
@@ -781,8 +817,8 @@ SST_DECL sst_allocator sst_arena_allocator(sst_arena *arena);
 SST_DECL size_t sst_memory_bound(const sst_options *options, const sst_stream_desc *streams,
                                  size_t count);
 
-/* The operating system's files, clocks and randomness, to be used or wrapped; NULL with
- * STREAMSTORE_NO_OS. */
+/* The operating system's files, clocks and randomness, to be used or wrapped: none of its
+ * functions looks at `user`. NULL with STREAMSTORE_NO_OS. */
 SST_DECL const sst_io *sst_io_default(void);
 
 /* CRC-32C (Castagnoli) of data, as in iSCSI, ext4 and SSE4.2. crc: 0, or the result for the bytes
@@ -793,11 +829,33 @@ SST_DECL uint32_t sst_crc32c(const void *data, size_t size, uint32_t crc);
  * >>api-store  Declarations: create, open, image, metadata, verify.
  * ============================================================================================ */
 
-/* Makes a store. path NULL: in memory. *out: the store, to be closed with sst_close; NULL on
- * failure. SST_ERR_ARG: an option is not allowed, no seed where io has no entropy, no allocator
- * with STREAMSTORE_NO_MALLOC. SST_ERR_MEMORY. SST_ERR_UNSUPPORTED: a path (this version keeps
- * stores in memory). What io.entropy returns. */
+/* Makes a store. path NULL: in memory; else a file, which is locked against other writers. *out:
+ * the store, to be closed with sst_close; NULL on failure. A file that is shorter than its header,
+ * or begins with zeros, was never written and is taken over.
+ *
+ * SST_ERR_EXISTS: there is a file; with SST_REPLACE it is unlinked, never truncated: who has it
+ * mapped keeps it. SST_ERR_LOCKED: another process records to it. SST_ERR_ARG: an option is not
+ * allowed, no seed where io has no entropy, no allocator with STREAMSTORE_NO_MALLOC.
+ * SST_ERR_UNSUPPORTED: io cannot open or write. SST_ERR_NOT_FOUND: no such folder. SST_ERR_FULL,
+ * SST_ERR_IO, SST_ERR_MEMORY. */
 SST_DECL int sst_create(const char *path, const sst_options *options, sst_store **out);
+
+/* Opens a file for reading, whether it was closed, is being recorded or crashed, without changing
+ * or locking anything. The store stays as it is until sst_refresh. Damaged files are opened as far
+ * as >>format allows; with SST_VERIFY damage is SST_ERR_CORRUPT. The file is mapped: a program
+ * that truncates it meanwhile makes reading fault; SST_NO_MAP reads through io.read_at instead.
+ * SST_ERR_NOT_FOUND; SST_ERR_FORMAT: not a store; SST_ERR_UNSUPPORTED: of a newer format;
+ * SST_ERR_IO, SST_ERR_ARG, SST_ERR_MEMORY. */
+#if SST_DECLARE_READ
+SST_DECL int sst_open(const char *path, const sst_options *options, sst_store **out);
+
+/* Opens a file to record on. One that was not closed is recovered first: what lies behind the cut
+ * (see >>format) is appended to `<path>-torn` as far as it is whole records, then the file is
+ * truncated there. With SST_CREATE a file that is absent, or was never written, is made.
+ * SST_ERR_LOCKED: another process records to it. Otherwise as sst_open and sst_create. A failure
+ * may leave the recovery half done; doing it again ends in the same rows. */
+SST_DECL int sst_open_append(const char *path, const sst_options *options, sst_store **out);
+#endif
 
 /* Opens the image of a store for reading. `bytes` must stay as they are until the store and
  * everything lent by it are closed; views point into them where they are aligned to 8 bytes. An
@@ -820,17 +878,33 @@ SST_DECL int sst_image(sst_store *store, const void **bytes, size_t *size);
  * others keep their rows. SST_ERR_READ_ONLY. One thread at a time, beside appenders. */
 SST_DECL int sst_flush(sst_store *store);
 
-/* Housekeeping: seals the full halves of tails (there are some only with SST_DEFERRED). Errors
- * and threads as sst_flush. */
+/* Housekeeping: seals the full halves of tails, so that append need not (memory stores have some
+ * only with SST_DEFERRED), and syncs when options.sync_interval_ms or _bytes say so. Errors as
+ * sst_flush and sst_sync, threads as sst_flush. */
 SST_DECL int sst_poll(sst_store *store);
 
-/* Frees the store, its streams and everything they lent. NULL is fine. Always frees; returns the
- * first error. The contents of a memory store are gone: sst_image comes before. Alone. */
+/* Frees the store, its streams and everything they lent. A file is completed first: sealed,
+ * indexed, synced (unless SST_NO_SYNC), and marked finished. NULL is fine. Always frees; returns
+ * the first error: SST_ERR_FULL, SST_ERR_IO, SST_ERR_MEMORY, or the sync that failed before. The
+ * contents of a memory store are gone: sst_image comes before. Alone. */
 SST_DECL int sst_close(sst_store *store);
 
-/* Drops a store made by sst_create and frees it. SST_ERR_STATE, and nothing happens: it was
- * opened. NULL is SST_ERR_ARG. Alone. */
+/* Drops a store made by sst_create, removes its file and frees it. SST_ERR_STATE, and nothing
+ * happens: it was opened. NULL is SST_ERR_ARG. Alone. */
 SST_DECL int sst_abort(sst_store *store);
+
+/* Makes what was appended before the call survive power loss: seals every row, pads the file to
+ * options.sync_align, syncs it, and notes that in the file. Does nothing when nothing is new. A
+ * failed sync stays: this and every later call returns it, and the file gets no END. On a memory
+ * store it only seals. SST_ERR_UNSUPPORTED: io has no sync. SST_ERR_READ_ONLY, SST_ERR_FULL,
+ * SST_ERR_IO, SST_ERR_MEMORY. One thread at a time, beside appenders. */
+SST_DECL int sst_sync(sst_store *store);
+
+/* Shows a store opened by sst_open the rows and streams that were recorded since; on other stores
+ * it does nothing. Views stay valid. SST_ERR_IO, SST_ERR_MEMORY. Alone. */
+#if SST_DECLARE_READ
+SST_DECL int sst_refresh(sst_store *store);
+#endif
 
 /* Facts about the store. Any thread. */
 SST_DECL int sst_store_info(sst_store *store, sst_info *out);
@@ -956,6 +1030,11 @@ SST_DECL int sst_stream_finish(sst_stream *stream);
 /* Rows ever appended. Rows keep their numbers. NULL: 0. */
 SST_DECL uint64_t sst_rows(const sst_stream *stream);
 
+/* How many rows, from the first on, survive power loss: those of the last sst_sync that succeeded,
+ * or, opened for reading, those known to have been synced. NULL and memory stores: 0. Any
+ * thread. */
+SST_DECL uint64_t sst_durable_rows(const sst_stream *stream);
+
 /* The oldest row that is kept: 0. NULL: 0. */
 SST_DECL uint64_t sst_first_row(const sst_stream *stream);
 
@@ -1060,6 +1139,13 @@ SST_DECL int sst_window_on(sst_stream *stream, uint32_t timeline, int64_t start,
 #include <stdlib.h>
 #endif
 
+/* For the few functions that every append goes through. */
+#if defined(__GNUC__) && SSTI_HAS_OS
+#define SSTI_INLINE static inline __attribute__((always_inline))
+#else
+#define SSTI_INLINE static
+#endif
+
 #if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 #define SSTI_BIG_ENDIAN 1
@@ -1137,7 +1223,7 @@ typedef uintptr_t __attribute__((may_alias)) ssti_word;
 typedef uint32_t __attribute__((may_alias)) ssti_word32;
 
 /* Copies into memory that readers may be looking at. `to` is aligned as its elements are. */
-static void ssti_copy_in(void *to, const void *from, size_t size) {
+SSTI_INLINE void ssti_copy_in(void *to, const void *from, size_t size) {
     uint8_t *d = (uint8_t *)to;
     const uint8_t *s = (const uint8_t *)from;
     if ((((uintptr_t)d | size) & (sizeof(ssti_word) - 1)) == 0) {
@@ -1465,6 +1551,7 @@ SST_API const char *sst_result_text(int result) { return ssti_words(result).text
 #include <unistd.h>
 #if defined(__linux__)
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #else
 #include <sys/file.h>
 #endif
@@ -1477,6 +1564,27 @@ SST_API const char *sst_result_text(int result) { return ssti_words(result).text
 #if SSTI_HAS_THREADS
 static void sstp_yield(void) { (void)sched_yield(); }
 #endif
+
+/* A word that is 1 in this process and 0 in one forked from it: its page is wiped on fork
+ * (madvise(2), MADV_WIPEONFORK, Linux 4.14). NULL: the host cannot. */
+static uint32_t *sstp_guard_make(void) {
+#if defined(__linux__)
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED) return NULL;
+    if (madvise(page, 4096, 18) != 0) {
+        (void)munmap(page, 4096);
+        return NULL;
+    }
+    *(uint32_t *)page = 1;
+    return (uint32_t *)page;
+#else
+    return NULL;
+#endif
+}
+
+static void sstp_guard_free(uint32_t *guard) {
+    if (guard != NULL) (void)munmap((void *)guard, 4096);
+}
 
 /* An open file. The number is all there is; it is kept in the pointer itself, plus one. */
 static void *ssti_fd_pack(int fd) { return (void *)((intptr_t)fd + 1); }
@@ -1608,6 +1716,29 @@ static int ssti_posix_reserve(void *user, void *file, uint64_t size) {
 #endif
 }
 
+/* File systems that copy on write, or lie across a network, can fail a store into a page that was
+ * allocated, which no program survives. Numbers: linux/magic.h and the file systems' sources. */
+static bool ssti_posix_mapping_safe(int fd) {
+#if defined(__linux__)
+    static const uint32_t unsafe[] = {
+        0x9123683Eu /* btrfs */, 0x2FC12FC1u /* zfs */, 0xCA451A4Eu /* bcachefs */,
+        0x6969u /* nfs */, 0xFF534D42u /* cifs */, 0xFE534D42u /* smb2 */, 0x517Bu /* smb */,
+        0x65735546u /* fuse */, 0x01021997u /* 9p */, 0x00C36400u /* ceph */,
+        0x5346414Fu /* afs */, 0x0BD00BD0u /* lustre */, 0x47504653u /* gpfs */
+    };
+    struct statfs fs;
+    size_t i;
+    if (fstatfs(fd, &fs) != 0) return false;
+    for (i = 0; i < sizeof unsafe / sizeof unsafe[0]; i++) {
+        if ((uint32_t)fs.f_type == unsafe[i]) return false;
+    }
+    return true;
+#else
+    (void)fd;
+    return true;
+#endif
+}
+
 static int ssti_posix_map(void *user, void *file, uint64_t offset, size_t size, uint32_t mode,
                           void **base) {
     int protection = (mode & SST_IO_WRITE) != 0 ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -1615,6 +1746,9 @@ static int ssti_posix_map(void *user, void *file, uint64_t offset, size_t size, 
     (void)user;
     *base = NULL;
     if (!ssti_offset_fits(offset) || size == 0) return SST_ERR_ARG;
+    if ((mode & SST_IO_WRITE) != 0 && !ssti_posix_mapping_safe(ssti_fd(file))) {
+        return SST_ERR_UNSUPPORTED;
+    }
     p = mmap(NULL, size, protection, MAP_SHARED, ssti_fd(file), (off_t)offset);
     if (p == MAP_FAILED) return ssti_errno_result();
     *base = p;
@@ -1734,6 +1868,10 @@ SST_API const sst_io *sst_io_default(void) {
 #if !SSTI_HAS_OS
 
 SST_API const sst_io *sst_io_default(void) { return NULL; }
+
+static uint32_t *sstp_guard_make(void) { return NULL; }
+
+static void sstp_guard_free(uint32_t *guard) { (void)guard; }
 
 #endif
 
@@ -2198,6 +2336,8 @@ SST_API uint32_t sst_crc32c(const void *data, size_t size, uint32_t crc) {
 #define SSTI_PAGE_BYTES 4096u
 #define SSTI_ALIGN_FROM 65536u          /* blocks from this size have page-aligned columns */
 #define SSTI_SESSION_STEP 0x1000000u    /* 2^24 */
+#define SSTI_PART_BYTES (SSTI_HAS_OS ? 4096u : 256u)    /* of the stack, to read through */
+#define SSTI_SEGMENT_BYTES 0x4000000u   /* a mapping: 64 MiB of address range */
 #ifndef SSTI_PIECE_BYTES
 #define SSTI_PIECE_BYTES 1048576u       /* format; only tests make it smaller */
 #endif
@@ -2213,6 +2353,8 @@ enum {
 
 static const uint8_t ssti_file_magic[8] = {0x89, 'S', 'S', 'T', '\r', '\n', 0x1A, '\n'};
 static const uint8_t ssti_record_magic[4] = {'S', 'R', 'E', 'C'};
+static const uint8_t ssti_live_magic[8] = {0x89, 'S', 'S', 'L', '\r', '\n', 0x1A, '\n'};
+#define SSTI_LIVE_LENGTH 64u            /* in the companion: where the published length stands */
 
 /* A record header, decoded. */
 typedef struct ssti_header {
@@ -2276,21 +2418,52 @@ struct sst_store {
     sst_allocator allocator;
     sst_io io;
     uint32_t flags, block_bytes;
+    uint32_t syncing;               /* a sync is under way */
     uint32_t lock;                  /* extents, sequence, streams, metadata, handles */
     uint32_t error_lock;
     sst_error error;
     sst_error detail;               /* of what fails under the lock */
+    const uint32_t *alive;          /* a word that is 0 in a forked child */
+    uint32_t *guard;                /* what sstp_guard_make gave, or NULL */
     bool writable;
+    bool recording;                 /* opened while another process writes it */
+    bool exclusive;                 /* opened with the lock: nobody else writes it */
     bool direct;                    /* views may point into the bytes */
-    bool finished;                  /* opened by its END */
+    bool finished;                  /* its last record is END */
+    bool indexed;                   /* opened by its END and INDEX, not by hopping */
     uint8_t header[SSTI_RECORD_BYTES];
     uint32_t salt;
     uint64_t random;                /* state */
-    /* opened for reading */
+    /* a file: through io; its mapped parts never move */
+    char *path, *live_path;
+    void *file;
+    bool created;                   /* by this handle: sst_abort may remove it */
+    bool directory_synced;
+    int read_error;                 /* of the last failed read, or SST_OK */
+    ssti_extent *segments;          /* `base` is the offset, `data` the mapping */
+    uint32_t segment_count, segment_capacity;
+    /* the companion: mapped for writing, see >>live */
+    void *live;                     /* the file, or NULL: tails are in memory */
+    ssti_extent *parts;             /* its mappings: `base` is the offset, `used` is allocated */
+    uint32_t part_count, part_capacity;
+    uint64_t live_bytes;            /* of the file */
+    uint64_t session;
+    uint64_t recovered_rows;
+    bool tail_found;                /* a companion of the newest session was there */
+    uint8_t *staging;               /* where records are put together */
+    size_t staging_bytes;
+    uint64_t reserved;              /* bytes of the file that are allocated */
+    uint64_t written;               /* how far a write has been tried */
+    /* opened: an image in memory, or a file */
     const uint8_t *image;
-    uint64_t image_bytes;           /* what counts: up to the cut */
+    uint64_t file_bytes;            /* what counts: up to the cut */
     uint64_t torn_bytes;
-    uint64_t synced;                /* S of >>format */
+    uint64_t synced;                /* S of >>format; of a writer: what its last sync made sure */
+    uint64_t sync_end;              /* `end` behind the last SYNC: nothing is new at it */
+    int64_t sync_ns;                /* when that was, by the monotonic clock */
+    uint32_t sync_align, sync_interval_ms;
+    uint64_t sync_interval_bytes;
+    int sticky;                     /* the first failed sync, or SST_OK */
     uint32_t index_lies;            /* an entry of the INDEX is not what the record says */
     /* being written */
     ssti_extent *extents;
@@ -2308,6 +2481,7 @@ struct sst_store {
     ssti_map names;                 /* from names to stream numbers */
     ssti_metas metas;
     sst_stream *handles;
+    uint64_t tail_bytes, tail_bytes_max;    /* of all halves; 0: no limit */
     ssti_extent *spare;             /* memory of halves that were outgrown */
     uint32_t spare_count, spare_capacity;
 };
@@ -2450,6 +2624,11 @@ static bool ssti_header_decode(const uint8_t *from, uint64_t offset, ssti_header
 
 #endif
 
+/* How much of the file counts. */
+static uint64_t ssti_length(const sst_store *store) {
+    return store->writable ? store->end : store->file_bytes;
+}
+
 /* ---- the bytes of a memory store ---- */
 
 static int ssti_extent_make(const sst_allocator *a, ssti_extent *e, size_t capacity) {
@@ -2493,33 +2672,92 @@ typedef struct ssti_draft {
     uint32_t skip;                  /* bytes of the SKIP before it */
 } ssti_draft;
 
-/* Under the lock. `column` is the place of a block's first column in the record, 0 otherwise.
- * Until commit nothing has changed but the room for the record. */
-static int ssti_record_begin(sst_store *store, ssti_draft *d, uint8_t type, uint64_t payload,
-                             uint64_t column) {
-    uint64_t total;
-    ssti_extent *e;
+/* Memory of at least so many bytes for records on their way to a file. */
+static int ssti_staging_room(sst_store *store, size_t size) {
+    const sst_allocator *a = &store->allocator;
+    uint8_t *p;
+    if (size <= store->staging_bytes) return SST_OK;
+    p = (uint8_t *)ssti_alloc(a, size);
+    if (p == NULL) return SST_ERR_MEMORY;
+    ssti_free(a, store->staging, store->staging_bytes);
+    store->staging = p;
+    store->staging_bytes = size;
+    return SST_OK;
+}
+
+/* A draft at the end of the file. `column` is the place of a block's first column in the record, 0
+ * otherwise. */
+static void ssti_draft_begin(const sst_store *store, ssti_draft *d, uint8_t type,
+                             uint64_t payload, uint64_t column) {
     memset(d, 0, sizeof *d);
     if (column != 0 && payload >= SSTI_ALIGN_FROM) {
         d->skip = (uint32_t)((0u - (store->end + column)) & (SSTI_PAGE_BYTES - 1));
     }
-    if (payload > SIZE_MAX / 4) return SST_ERR_MEMORY;
-    total = d->skip + SSTI_RECORD_BYTES + ssti_round_up(payload, 64);
-    SSTI_TRY(ssti_extent_room(store, (size_t)total));
-    e = &store->extents[store->extent_count - 1];
     d->offset = store->end + d->skip;
-    d->record = e->data + e->used + d->skip;
     d->header.type = type;
     d->header.payload = payload;
     d->header.salt = store->salt;
     d->header.sequence = store->sequence + (d->skip != 0);
+}
+
+/* Under the lock. Until commit nothing has changed but the room for the record. */
+static int ssti_record_begin(sst_store *store, ssti_draft *d, uint8_t type, uint64_t payload,
+                             uint64_t column) {
+    uint64_t total;
+    ssti_draft_begin(store, d, type, payload, column);
+    if (payload > SIZE_MAX / 4) return SST_ERR_MEMORY;
+    total = d->skip + SSTI_RECORD_BYTES + ssti_round_up(payload, 64);
+    if (store->file != NULL) {
+        SSTI_TRY(ssti_staging_room(store, (size_t)total));
+        d->record = store->staging + d->skip;
+    } else {
+        ssti_extent *e;
+        SSTI_TRY(ssti_extent_room(store, (size_t)total));
+        e = &store->extents[store->extent_count - 1];
+        d->record = e->data + e->used + d->skip;
+    }
     return SST_OK;
 }
 
-static void ssti_record_commit(sst_store *store, ssti_draft *d) {
-    ssti_extent *e = &store->extents[store->extent_count - 1];
+/* Writes bytes at an offset of the file; where there is less room than asked for, what was written
+ * does not count and is written again. */
+static int ssti_file_write(sst_store *store, void *file, uint64_t offset, const uint8_t *bytes,
+                           size_t size) {
+    while (size != 0) {
+        size_t done = 0;
+        SSTI_TRY(store->io.write_at(store->io.user, file, offset, bytes, size, &done));
+        if (done == 0 || done > size) return done == 0 ? SST_ERR_FULL : SST_ERR_IO;
+        bytes += done;
+        size -= done;
+        offset += done;
+    }
+    return SST_OK;
+}
+
+#define SSTI_RESERVE_MAX 0x4000000u     /* 64 MiB */
+
+/* Allocates the file ahead, as much again as there is, so that the file system need not find room
+ * at every write. Where it does not want to, the write itself will tell. */
+static void ssti_file_reserve(sst_store *store, uint64_t end) {
+    uint64_t ahead = end < SSTI_RESERVE_MAX ? end : SSTI_RESERVE_MAX;
+    if (store->io.reserve == NULL || end <= store->reserved) return;
+    ahead = ssti_round_up(end + ahead, SSTI_PAGE_BYTES);
+    if (store->io.reserve(store->io.user, store->file, ahead) == SST_OK) store->reserved = ahead;
+    else store->reserved = ssti_round_up(end, 0x100000u);       /* asked again a MiB later */
+}
+
+/* Tells live readers how long the file is, in units of 64 bytes: a hint. */
+static void ssti_live_publish(sst_store *store) {
+    uint32_t words[2];
+    words[0] = (uint32_t)(store->end / 64);
+    words[1] = (uint32_t)(store->end / 64 >> 32);
+    ssti_copy_in(store->parts[0].data + SSTI_LIVE_LENGTH, words, sizeof words);
+}
+
+static int ssti_record_commit(sst_store *store, ssti_draft *d) {
     uint64_t padded = ssti_round_up(d->header.payload, 64);
     uint64_t total = d->skip + SSTI_RECORD_BYTES + padded;
+    uint8_t *bytes = d->record - d->skip;
     memset(d->record + SSTI_RECORD_BYTES + (size_t)d->header.payload, 0,
            (size_t)(padded - d->header.payload));
     if (d->skip != 0) {
@@ -2529,20 +2767,28 @@ static void ssti_record_commit(sst_store *store, ssti_draft *d) {
         skip.salt = store->salt;
         skip.sequence = store->sequence;
         skip.payload = d->skip - SSTI_RECORD_BYTES;
-        memset(d->record - d->skip, 0, d->skip);
-        ssti_header_encode(&skip, store->end, d->record - d->skip);
+        memset(bytes, 0, d->skip);
+        ssti_header_encode(&skip, store->end, bytes);
     }
     ssti_header_encode(&d->header, d->offset, d->record);
-    e->used += (size_t)total;
+    if (store->file != NULL) {
+        ssti_file_reserve(store, store->end + total);
+        if (store->written < store->end + total) store->written = store->end + total;
+        SSTI_TRY(ssti_file_write(store, store->file, store->end, bytes, (size_t)total));
+    } else {
+        store->extents[store->extent_count - 1].used += (size_t)total;
+    }
     store->end += total;
     store->sequence = d->header.sequence + 1;
     store->ended = d->header.type == SSTI_END;
+    if (store->live != NULL) ssti_live_publish(store);
+    return SST_OK;
 }
 
 /* The same for a payload that is checksummed as a whole. */
-static void ssti_record_commit_whole(sst_store *store, ssti_draft *d) {
+static int ssti_record_commit_whole(sst_store *store, ssti_draft *d) {
     d->header.crc = sst_crc32c(d->record + SSTI_RECORD_BYTES, (size_t)d->header.payload, 0);
-    ssti_record_commit(store, d);
+    return ssti_record_commit(store, d);
 }
 
 static uint8_t *ssti_draft_payload(const ssti_draft *d) { return d->record + SSTI_RECORD_BYTES; }
@@ -2555,19 +2801,25 @@ static int ssti_record_bare(sst_store *store, uint8_t type, uint32_t stream, uin
     d.header.stream = stream;
     d.header.first_row = first_row;
     d.header.first_time = first_time;
-    ssti_record_commit_whole(store, &d);
-    return SST_OK;
+    return ssti_record_commit_whole(store, &d);
 }
 
 #if SSTI_HAS_READ
 
 /* ---- reading: hopping from header to header ---- */
 
-/* Bytes [offset, offset + size) of the published file, or NULL when it has not so many. */
+static const uint8_t *ssti_extent_bytes(const ssti_extent *e, uint64_t offset, uint64_t size) {
+    uint64_t at = offset - e->base;
+    if (offset < e->base || at > e->used || size > e->used - at) return NULL;
+    return e->data + (size_t)at;
+}
+
+/* Where bytes [offset, offset + size) of the file are in memory, or NULL. Not while another thread
+ * may be mapping or sealing. */
 static const uint8_t *ssti_bytes(const sst_store *store, uint64_t offset, uint64_t size) {
     uint32_t low = 0, high = store->extent_count;
     if (store->image != NULL) {
-        if (offset > store->image_bytes || size > store->image_bytes - offset) return NULL;
+        if (offset > store->file_bytes || size > store->file_bytes - offset) return NULL;
         return store->image + (size_t)offset;
     }
     while (high - low > 1) {        /* the last extent that begins at or before offset */
@@ -2575,39 +2827,138 @@ static const uint8_t *ssti_bytes(const sst_store *store, uint64_t offset, uint64
         if (store->extents[middle].base <= offset) low = middle;
         else high = middle;
     }
-    if (high != 0) {
-        const ssti_extent *e = &store->extents[low];
-        uint64_t at = offset - e->base;
-        if (offset >= e->base && at <= e->used && size <= e->used - at) return e->data + (size_t)at;
+    if (high != 0) return ssti_extent_bytes(&store->extents[low], offset, size);
+    for (low = 0; low < store->segment_count; low++) {
+        const uint8_t *p = ssti_extent_bytes(&store->segments[low], offset, size);
+        if (p != NULL) return p;
     }
     return NULL;
 }
 
-/* Does the payload, which lies within the file, match the header's crc? */
-static bool ssti_payload_sound(const uint8_t *p, const ssti_header *h) {
-    uint64_t size = h->payload;
-    if (h->type == SSTI_SKIP) return true;
-    if (h->type == SSTI_BLOCK) {
-        if (size < SSTI_ENTRY_BYTES) return false;
-        size = ((uint64_t)ssti_get32(p) + 1) * SSTI_ENTRY_BYTES;
-        if (size > h->payload) return false;
+/* Reads from a file. False: it has not so many bytes there, or reading fails, which is noted. */
+static bool ssti_read_at(sst_store *store, uint64_t offset, void *to, size_t size) {
+    uint8_t *p = (uint8_t *)to;
+    while (size != 0) {
+        size_t done = 0;
+        int result = store->io.read_at(store->io.user, store->file, offset, p, size, &done);
+        if (result != SST_OK) {
+            ssti_atomic_store(&store->read_error, result);
+            return false;
+        }
+        if (done == 0 || done > size) return false;
+        p += done;
+        size -= done;
+        offset += done;
     }
-    return sst_crc32c(p, (size_t)size, 0) == h->crc;
+    return true;
+}
+
+/* Copies bytes of the file, as far as it counts. */
+static bool ssti_copy_at(sst_store *store, uint64_t offset, void *to, size_t size) {
+    uint64_t length = ssti_length(store);
+    const uint8_t *p;
+    if (offset > length || size > length - offset) return false;
+    p = ssti_bytes(store, offset, size);
+    if (p == NULL) return store->file != NULL && ssti_read_at(store, offset, to, size);
+    memcpy(to, p, size);
+    return true;
+}
+
+/* The checksum of bytes of the file. */
+static bool ssti_crc_at(sst_store *store, uint64_t offset, uint64_t size, uint32_t *crc) {
+    uint8_t part[SSTI_PART_BYTES];
+    const uint8_t *p = size <= SIZE_MAX ? ssti_bytes(store, offset, size) : NULL;
+    *crc = 0;
+    if (p != NULL) {
+        *crc = sst_crc32c(p, (size_t)size, 0);
+        return true;
+    }
+    while (size != 0) {
+        size_t n = size < sizeof part ? (size_t)size : sizeof part;
+        if (!ssti_copy_at(store, offset, part, n)) return false;
+        *crc = sst_crc32c(part, n, *crc);
+        offset += n;
+        size -= n;
+    }
+    return true;
+}
+
+/* Bytes of the file in memory: where they are, or in a copy that ssti_unload frees. */
+typedef struct ssti_loaded {
+    const uint8_t *bytes;
+    void *memory;
+    size_t size;
+} ssti_loaded;
+
+static void ssti_unload(sst_store *store, ssti_loaded *l) {
+    ssti_free(&store->allocator, l->memory, l->size);
+    l->memory = NULL;
+}
+
+/* SST_ERR_CORRUPT: the file has not so many bytes. */
+static int ssti_load(sst_store *store, uint64_t offset, uint64_t size, ssti_loaded *l) {
+    uint64_t length = ssti_length(store);
+    memset(l, 0, sizeof *l);
+    if (offset > length || size > length - offset || size > SIZE_MAX / 4) return SST_ERR_CORRUPT;
+    l->size = (size_t)size;
+    l->bytes = ssti_bytes(store, offset, size);
+    if (l->bytes != NULL) return SST_OK;
+    l->memory = ssti_alloc(&store->allocator, l->size == 0 ? 1 : l->size);
+    if (l->size == 0) l->size = 1;
+    if (l->memory == NULL) return SST_ERR_MEMORY;
+    l->bytes = (const uint8_t *)l->memory;
+    if (ssti_copy_at(store, offset, l->memory, (size_t)size)) return SST_OK;
+    ssti_unload(store, l);
+    return SST_ERR_CORRUPT;
+}
+
+/* How many bytes of a payload its header's crc covers; false: not within the file. */
+static bool ssti_payload_covered(sst_store *store, uint64_t offset, const ssti_header *h,
+                                 uint64_t *size) {
+    uint8_t count[4];
+    *size = h->payload;
+    if (h->type != SSTI_BLOCK) return true;
+    if (h->payload < SSTI_ENTRY_BYTES ||
+        !ssti_copy_at(store, offset + SSTI_RECORD_BYTES, count, 4)) return false;
+    *size = ((uint64_t)ssti_get32(count) + 1) * SSTI_ENTRY_BYTES;
+    return *size <= h->payload;
+}
+
+/* Does the payload, which lies within the file, match the header's crc? */
+static bool ssti_payload_sound(sst_store *store, uint64_t offset, const ssti_header *h) {
+    uint64_t size;
+    uint32_t crc;
+    if (h->type == SSTI_SKIP) return true;
+    return ssti_payload_covered(store, offset, h, &size) &&
+           ssti_crc_at(store, offset + SSTI_RECORD_BYTES, size, &crc) && crc == h->crc;
 }
 
 /* Reads a header of this file that lies, with its payload, below the end. */
-static bool ssti_header_at(const sst_store *store, uint64_t offset, ssti_header *h) {
-    const uint8_t *p = ssti_bytes(store, offset, SSTI_RECORD_BYTES);
+static bool ssti_header_at(sst_store *store, uint64_t offset, ssti_header *h) {
+    uint64_t length = ssti_length(store);
     uint8_t copy[SSTI_RECORD_BYTES];
-    if (p == NULL) return false;
-    if (memcmp(p, ssti_record_magic, 4) != 0) return false;
-    memcpy(copy, p, sizeof copy);
+    if (!ssti_copy_at(store, offset, copy, sizeof copy)) return false;
     if (!ssti_header_decode(copy, offset, h) || h->salt != store->salt) return false;
-    return ssti_bytes(store, offset + SSTI_RECORD_BYTES, h->payload) != NULL;
+    return h->payload <= length - offset - SSTI_RECORD_BYTES;
+}
+
+/* The next multiple of 64, from `at` on, where something begins like a record; or the end. */
+static uint64_t ssti_seek_magic(sst_store *store, uint64_t at) {
+    uint64_t length = ssti_length(store);
+    uint8_t part[SSTI_PART_BYTES];
+    while (at < length && length - at >= SSTI_RECORD_BYTES) {
+        size_t n = length - at < sizeof part ? (size_t)(length - at) : sizeof part, i;
+        if (!ssti_copy_at(store, at, part, n)) return length;
+        for (i = 0; i + SSTI_RECORD_BYTES <= n; i += 64) {
+            if (memcmp(part + i, ssti_record_magic, 4) == 0) return at + i;
+        }
+        at += i;
+    }
+    return length;
 }
 
 typedef struct ssti_walk {
-    const sst_store *store;
+    sst_store *store;
     uint64_t at;                    /* where the next record should begin */
     uint32_t sequence;              /* of the record before */
     ssti_header header;             /* of the record found */
@@ -2616,7 +2967,7 @@ typedef struct ssti_walk {
     bool sound;                     /* its payload validates too */
 } ssti_walk;
 
-static void ssti_walk_begin(ssti_walk *w, const sst_store *store) {
+static void ssti_walk_begin(ssti_walk *w, sst_store *store) {
     memset(w, 0, sizeof *w);
     w->store = store;
     w->at = SSTI_RECORD_BYTES;
@@ -2629,17 +2980,14 @@ static bool ssti_walk_follows(const ssti_walk *w, const ssti_header *h) {
     return step == 1 || (h->type == SSTI_SYNC && step != 0 && step <= SSTI_SESSION_STEP);
 }
 
-static const uint8_t *ssti_walk_payload(const ssti_walk *w) {
-    return ssti_bytes(w->store, w->offset + SSTI_RECORD_BYTES, w->header.payload);
-}
-
 /* Goes to the next record whose header validates. False at the end of the file; then the range
  * from gap on holds none. */
 static bool ssti_walk_next(ssti_walk *w) {
     bool lost = false;
     uint64_t at = w->at;
+    uint64_t length = ssti_length(w->store);
     w->gap = at;
-    while (ssti_bytes(w->store, at, SSTI_RECORD_BYTES) != NULL) {
+    while (at <= length && length - at >= SSTI_RECORD_BYTES) {
         ssti_header *h = &w->header;
         if (ssti_header_at(w->store, at, h)) {
             uint32_t step = h->sequence - w->sequence;
@@ -2647,15 +2995,15 @@ static bool ssti_walk_next(ssti_walk *w) {
                 w->offset = at;
                 if (!lost) w->gap = at;
                 w->sequence = h->sequence;
-                w->sound = ssti_payload_sound(ssti_walk_payload(w), h);
+                w->sound = ssti_payload_sound(w->store, at, h);
                 w->at = at + SSTI_RECORD_BYTES + ssti_round_up(h->payload, 64);
                 return true;
             }
         }
         lost = true;
-        at += 64;
+        at = ssti_seek_magic(w->store, at + 64);
     }
-    w->offset = at;
+    w->offset = lost ? length : at;
     return false;
 }
 
@@ -2663,33 +3011,53 @@ static bool ssti_walk_next(ssti_walk *w) {
 
 /* A block's directory, checked as far as >>format says before its entries are used. */
 typedef struct ssti_directory {
-    const uint8_t *record;
+    sst_store *store;
+    const uint8_t *record;          /* where the record is in memory, or NULL */
+    uint64_t offset;                /* of the record in the file */
     uint64_t bytes;                 /* of the record: header and payload */
     uint32_t count;                 /* entries */
 } ssti_directory;
 
+/* Copies bytes of the record, which lie within it. */
+static bool ssti_directory_copy(const ssti_directory *d, uint64_t at, void *to, size_t size) {
+    if (d->record == NULL) return ssti_copy_at(d->store, d->offset + at, to, size);
+    memcpy(to, d->record + (size_t)at, size);
+    return true;
+}
+
+static bool ssti_directory_crc(const ssti_directory *d, uint64_t at, uint64_t size,
+                               uint32_t *crc) {
+    if (d->record == NULL) return ssti_crc_at(d->store, d->offset + at, size, crc);
+    *crc = sst_crc32c(d->record + (size_t)at, (size_t)size, 0);
+    return true;
+}
+
 /* Decodes entry i. False: it points outside of the record. */
 static bool ssti_directory_entry(const ssti_directory *d, uint32_t i, ssti_entry *e) {
-    ssti_entry_decode(d->record + SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((size_t)i + 1), e);
-    return e->offset >= SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((uint64_t)d->count + 1) &&
-           e->offset <= d->bytes && e->stored <= d->bytes - e->offset;
+    uint8_t copy[SSTI_ENTRY_BYTES];
+    uint64_t columns = SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((uint64_t)d->count + 1);
+    if (!ssti_directory_copy(d, columns - SSTI_ENTRY_BYTES * ((uint64_t)d->count - i), copy,
+                             sizeof copy)) memset(copy, 0, sizeof copy);
+    ssti_entry_decode(copy, e);
+    return e->offset >= columns && e->offset <= d->bytes && e->stored <= d->bytes - e->offset;
 }
 
 static bool ssti_directory_find(const ssti_directory *d, uint8_t kind, uint32_t part,
                                 ssti_entry *e, uint32_t *index) {
     uint32_t i;
     for (i = 0; i < d->count; i++) {
-        const uint8_t *p = d->record + SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((size_t)i + 1);
-        if (p[0] == kind && ssti_get16(p + 2) == part) {
+        bool sound = ssti_directory_entry(d, i, e);
+        if (e->kind == kind && e->part == part) {
             *index = i;
-            return ssti_directory_entry(d, i, e);
+            return sound;
         }
     }
     return false;
 }
 
 static bool ssti_entry_sound(const ssti_directory *d, const ssti_entry *e) {
-    return sst_crc32c(d->record + (size_t)e->offset, (size_t)e->stored, 0) == e->crc;
+    uint32_t crc;
+    return ssti_directory_crc(d, e->offset, e->stored, &crc) && crc == e->crc;
 }
 
 static bool ssti_entry_large(const ssti_entry *e) {
@@ -2709,9 +3077,11 @@ static bool ssti_piece_sound(const ssti_directory *d, const ssti_entry *e,
                              const ssti_entry *pieces, uint64_t i) {
     uint64_t at = i * SSTI_PIECE_BYTES;
     uint64_t left = e->stored - at;
-    const uint8_t *crc = d->record + (size_t)(pieces->offset + i * 4);
-    size_t size = left < SSTI_PIECE_BYTES ? (size_t)left : SSTI_PIECE_BYTES;
-    return sst_crc32c(d->record + (size_t)(e->offset + at), size, 0) == ssti_get32(crc);
+    uint8_t want[4];
+    uint32_t crc;
+    return ssti_directory_copy(d, pieces->offset + i * 4, want, 4) &&
+           ssti_directory_crc(d, e->offset + at, left < SSTI_PIECE_BYTES ? left : SSTI_PIECE_BYTES,
+                              &crc) && crc == ssti_get32(want);
 }
 
 /* Checks everything that entry i vouches for. */
@@ -2727,22 +3097,33 @@ static bool ssti_directory_check(const ssti_directory *d, uint32_t i) {
     return true;
 }
 
-/* Opens the directory of a block whose header and directory were found sound. */
-static void ssti_directory_open(ssti_directory *d, const uint8_t *record, const ssti_header *h) {
-    uint64_t most;
+/* Opens the directory of a block whose header and directory were found sound. record: where it
+ * is in memory, or NULL. */
+static bool ssti_directory_open(ssti_directory *d, sst_store *store, uint64_t offset,
+                                const ssti_header *h, const uint8_t *record) {
+    uint64_t most = h->payload / SSTI_ENTRY_BYTES;
+    uint8_t count[4];
+    d->store = store;
     d->record = record;
+    d->offset = offset;
     d->bytes = SSTI_RECORD_BYTES + h->payload;
-    d->count = ssti_get32(record + SSTI_RECORD_BYTES);
-    most = h->payload / SSTI_ENTRY_BYTES - 1;       /* another process may be changing it */
-    if (d->count > most) d->count = (uint32_t)most;
+    d->count = 0;
+    if (most == 0 || !ssti_directory_copy(d, SSTI_RECORD_BYTES, count, 4)) return false;
+    d->count = ssti_get32(count);
+    return d->count < most;
 }
 
-static bool ssti_block_sound(const sst_store *store, uint64_t offset, const ssti_header *h) {
+static bool ssti_directory_sound(const ssti_directory *d, const ssti_header *h) {
+    uint64_t size = SSTI_ENTRY_BYTES * ((uint64_t)d->count + 1);
+    uint32_t crc;
+    return h->payload >= size && ssti_directory_crc(d, SSTI_RECORD_BYTES, size, &crc) &&
+           crc == h->crc;
+}
+
+static bool ssti_block_sound(sst_store *store, uint64_t offset, const ssti_header *h) {
     ssti_directory d;
     uint32_t i;
-    const uint8_t *p = ssti_bytes(store, offset, SSTI_RECORD_BYTES + h->payload);
-    if (p == NULL) return false;
-    ssti_directory_open(&d, p, h);
+    if (!ssti_directory_open(&d, store, offset, h, NULL)) return false;
     for (i = 0; i < d.count; i++) {
         if (!ssti_directory_check(&d, i)) return false;
     }
@@ -2760,11 +3141,11 @@ static bool ssti_block_sound(const sst_store *store, uint64_t offset, const ssti
 /* A sealed block: 48 bytes of memory each. Never changes once it is counted. */
 typedef struct ssti_block {
     uint64_t offset;                /* of its record */
-    const uint8_t *data;            /* its record in memory */
+    const uint8_t *data;            /* its record in memory; NULL: not mapped (yet) */
     uint64_t first_row;
     int64_t first_time, last_time;
     uint32_t rows;
-    uint32_t reserved;
+    uint32_t trusted;               /* made by this handle in memory: no checksum is needed */
 } ssti_block;
 
 /* What readers know of the blocks of a chunk, made at the first use.
@@ -2818,8 +3199,10 @@ enum { SSTI_SORTED_UNKNOWN = 0, SSTI_SORTED = 1, SSTI_UNSORTED = 2 };
 /* One half of a tail. While generation is odd, or when it has changed since, what was read of the
  * half means nothing. Its memory is never given back before the store is closed. */
 typedef struct ssti_half {
-    uint8_t *base;                  /* the columns, laid out for `capacity` rows */
-    size_t bytes;
+    uint8_t *base;                  /* the columns, laid out for `capacity` rows, check words */
+    size_t bytes;                   /* from base on */
+    uint64_t place;                 /* of base in the companion, or 0 */
+    size_t front;                   /* bytes before base, for what a block has before its columns */
     uint64_t first_row;
     uint32_t capacity;
     uint32_t count;                 /* rows, released after they were written */
@@ -2854,6 +3237,7 @@ struct ssti_series {
     uint64_t table_offset;          /* of the TABLE record, or 0 */
     uint32_t table_blocks;          /* that it covers */
     uint32_t indexed;               /* blocks in INDEX records */
+    uint64_t durable, syncing;      /* rows on stable storage; rows that a sync is making so */
     ssti_clock clocks[SST_MAX_TIMELINES];
     ssti_metas metas;
     uint32_t finished;
@@ -2865,9 +3249,14 @@ struct ssti_series {
     sst_field field;                /* for sst_stream_info */
     /* the writer's own: what it knows of the active half, and of the last row */
     uint8_t *fill[SSTI_MAX_COLUMNS];    /* where the columns of the half begin */
+    uint32_t *fill_check;           /* its check words; NULL without a companion */
+    uint8_t *slot;                  /* the stream's descriptors in the companion, or NULL */
+    uint64_t check_seed;
     uint32_t fill_count, fill_capacity;
+    uint64_t fill_first;            /* its first row */
+    uint32_t *fill_published;       /* its row count */
     bool any;                       /* a row was appended */
-    int64_t last_time;
+    int64_t last_time;              /* INT64_MAX until then, so that the short way is not taken */
     int64_t clock_last[SST_MAX_TIMELINES];
 };
 
@@ -2936,6 +3325,13 @@ static uint32_t ssti_series_find(const sst_store *store, uint32_t number, bool *
     return low;
 }
 
+/* What a handle last read of a file that is not mapped. */
+typedef struct ssti_cache {
+    uint8_t *bytes;
+    size_t size, capacity;
+    uint64_t offset;
+} ssti_cache;
+
 /* ---- a stream's columns in blocks ---- */
 
 #if SSTI_HAS_READ
@@ -2944,6 +3340,7 @@ static uint32_t ssti_series_find(const sst_store *store, uint32_t number, bool *
 typedef struct ssti_look {
     ssti_series *series;
     sst_error *error;
+    ssti_cache *cache;
     ssti_list *list;
     uint32_t blocks;
     uint32_t *hint;                 /* block of the last answer */
@@ -2973,12 +3370,15 @@ static void ssti_index_distrust(sst_store *store) {
 /* Compares a block with its record and opens its directory. */
 static int ssti_block_open(const ssti_look *k, const ssti_block *b, ssti_directory *d) {
     sst_store *store = k->series->store;
+    const uint8_t *record = ssti_atomic_load(&b->data);
     uint8_t copy[SSTI_RECORD_BYTES];
     ssti_header h;
-    memcpy(copy, b->data, sizeof copy);
+    if (record != NULL) memcpy(copy, record, sizeof copy);
+    else if (!ssti_read_at(store, b->offset, copy, sizeof copy)) {
+        return ssti_corrupt(k, b, SSTI_TEXT("a block cannot be read"));
+    }
     if (!ssti_header_decode(copy, b->offset, &h) || h.salt != store->salt ||
-        (store->image != NULL &&
-         h.payload > store->image_bytes - b->offset - SSTI_RECORD_BYTES)) {
+        (!store->writable && h.payload > store->file_bytes - b->offset - SSTI_RECORD_BYTES)) {
         return ssti_corrupt(k, b, SSTI_TEXT("the header of a block is damaged"));
     }
     if (h.type != SSTI_BLOCK || h.stream != k->series->number || h.rows != b->rows ||
@@ -2987,10 +3387,9 @@ static int ssti_block_open(const ssti_look *k, const ssti_block *b, ssti_directo
         ssti_index_distrust(store);
         return ssti_corrupt(k, b, SSTI_TEXT("the index does not say what the block says"));
     }
-    if (!ssti_payload_sound(b->data + SSTI_RECORD_BYTES, &h)) {
+    if (!ssti_directory_open(d, store, b->offset, &h, record) || !ssti_directory_sound(d, &h)) {
         return ssti_corrupt(k, b, SSTI_TEXT("the directory of a block is damaged"));
     }
-    ssti_directory_open(d, b->data, &h);
     return SST_OK;
 }
 
@@ -3092,7 +3491,7 @@ static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column
     const ssti_block *b = ssti_list_at(k->list, block);
     const ssti_column *col = &k->series->columns[column];
     sst_store *store = k->series->store;
-    bool trust = store->writable || (store->flags & SST_TRUST) != 0;
+    bool trust = b->trusted != 0 || (store->flags & SST_TRUST) != 0;
     ssti_directory d;
     ssti_entry e, pieces;
     uint32_t index, found;
@@ -3119,7 +3518,8 @@ static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column
                                 b->offset + e.offset, b->first_row);
         }
         if (large) found |= SSTI_WHERE_LARGE;
-        else if (column == 0 && !ssti_times_sound(b, d.record + (size_t)e.offset)) {
+        else if (column == 0 && d.record != NULL &&
+                 !ssti_times_sound(b, d.record + (size_t)e.offset)) {
             return ssti_corrupt(k, b, SSTI_TEXT("the times of a block are not in order"));
         }
     }
@@ -3127,18 +3527,15 @@ static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column
     return SST_OK;
 }
 
-/* Lends rows of one column of a block, checked. */
-static int ssti_column_rows(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
-                            const uint8_t **out) {
-    uint32_t place, chunk = ssti_chunk(block, &place);
+/* The places of the columns of a chunk's blocks, made at the first use. */
+static uint32_t *ssti_known_where(const ssti_look *k, uint32_t chunk) {
     ssti_known *known = &k->list->known[chunk];
     uint32_t *where = ssti_atomic_load(&known->where);
-    uint32_t at;
     if (where == NULL) {
         const sst_allocator *a = &k->series->store->allocator;
         size_t bytes = SSTI_CHUNK_ITEMS(chunk) * k->series->column_count * sizeof(uint32_t);
         uint32_t *made = (uint32_t *)ssti_alloc_zero(a, bytes);
-        if (made == NULL) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
+        if (made == NULL) return NULL;
 #if SSTI_HAS_THREADS
         if (!ssti_atomic_claim(&known->where, &where, made)) ssti_free(a, made, bytes);
         else where = made;
@@ -3146,6 +3543,110 @@ static int ssti_column_rows(const ssti_look *k, uint32_t block, uint32_t column,
         where = known->where = made;
 #endif
     }
+    return where;
+}
+
+/* The mapped segment that bytes of the file lie in, as far as it is mapped, or NULL. Two segments
+ * overlap only where a block lies across their border. */
+static ssti_extent *ssti_segment_find(sst_store *store, uint64_t offset, uint64_t size) {
+    uint32_t i = store->segment_count;
+    while (i != 0) {
+        ssti_extent *e = &store->segments[--i];
+        if (e->base <= offset && size <= e->capacity && offset - e->base <= e->capacity - size) {
+            return e;
+        }
+    }
+    return NULL;
+}
+
+/* Maps the part of the file that a record lies in: whole multiples of 64 MiB of address range,
+ * never unmapped before the store is closed. Of them only what counts of the file is looked at.
+ * Under the lock. */
+static const uint8_t *ssti_segment_map(sst_store *store, uint64_t offset, uint64_t size) {
+    ssti_extent *e = ssti_segment_find(store, offset, size);
+    uint64_t base = offset & ~(uint64_t)(SSTI_SEGMENT_BYTES - 1);
+    uint64_t bytes = ssti_round_up(offset + size - base, SSTI_SEGMENT_BYTES);
+    if (e == NULL) {
+        ssti_extent made;
+        void *memory;
+        if (bytes > SIZE_MAX / 4 ||
+            ssti_grow(&store->allocator, (void **)&store->segments, &store->segment_capacity,
+                      store->segment_count + 1, sizeof made) != SST_OK ||
+            store->io.map(store->io.user, store->file, base, (size_t)bytes, SST_IO_READ,
+                          &memory) != SST_OK) return NULL;
+        memset(&made, 0, sizeof made);
+        made.data = (uint8_t *)memory;
+        made.memory = memory;
+        made.memory_bytes = made.capacity = (size_t)bytes;
+        made.base = base;
+        e = &store->segments[store->segment_count++];
+        *e = made;
+    }
+    if (e->used < offset + size - e->base) e->used = (size_t)(offset + size - e->base);
+    return e->data + (size_t)(offset - e->base);
+}
+
+/* Where a block's record is in memory; NULL: it has to be read. */
+static const uint8_t *ssti_block_data(const ssti_look *k, uint32_t block) {
+    uint32_t place, chunk = ssti_chunk(block, &place);
+    ssti_block *b = &k->list->chunks[chunk][place];
+    const uint8_t *data = ssti_atomic_load(&b->data);
+    sst_store *store = k->series->store;
+    uint8_t copy[SSTI_RECORD_BYTES];
+    ssti_header h;
+    if (data != NULL || store->file == NULL || store->io.map == NULL ||
+        (store->flags & SST_NO_MAP) != 0) return data;
+    if (!ssti_read_at(store, b->offset, copy, sizeof copy) ||
+        !ssti_header_decode(copy, b->offset, &h)) return NULL;
+    ssti_lock(&store->lock);
+    if (h.payload <= ssti_length(store) - b->offset - SSTI_RECORD_BYTES) {
+        data = ssti_segment_map(store, b->offset, SSTI_RECORD_BYTES + h.payload);
+        if (data != NULL) ssti_atomic_store(&b->data, data);
+    }
+    ssti_unlock(&store->lock);
+    return data;
+}
+
+/* Reads bytes of the file into the handle's cache, where they are not in it already. */
+static int ssti_cache_read(const ssti_look *k, const ssti_block *b, uint64_t offset, uint64_t size,
+                           const uint8_t **out) {
+    const sst_allocator *a = &k->series->store->allocator;
+    ssti_cache *c = k->cache;
+    if (c == NULL) return ssti_fail(k->error, SST_ERR_STATE, SSTI_TEXT("nowhere to read to"));
+    if (offset < c->offset || offset - c->offset > c->size ||
+        size > c->size - (offset - c->offset)) {
+        if (size > SIZE_MAX / 4) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("too large"));
+        c->size = 0;
+        if (c->capacity < size) {
+            uint8_t *p = (uint8_t *)ssti_alloc(a, (size_t)size);
+            if (p == NULL) {
+                return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
+            }
+            ssti_free(a, c->bytes, c->capacity);
+            c->bytes = p;
+            c->capacity = (size_t)size;
+        }
+        if (!ssti_read_at(k->series->store, offset, c->bytes, (size_t)size)) {
+            return ssti_corrupt(k, b, SSTI_TEXT("a block cannot be read"));
+        }
+        c->offset = offset;
+        c->size = (size_t)size;
+    }
+    *out = c->bytes + (size_t)(offset - c->offset);
+    return SST_OK;
+}
+
+static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
+                            const uint8_t **out) {
+    uint32_t place, chunk = ssti_chunk(block, &place);
+    uint32_t *where = ssti_known_where(k, chunk);
+    size_t row_bytes = k->series->columns[column].row_bytes;
+    const ssti_block *b = &k->list->chunks[chunk][place];
+    const uint8_t *data = ssti_atomic_load(&b->data);
+    uint64_t offset;
+    uint32_t at;
+    if (where == NULL) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
+    if (data == NULL) data = ssti_block_data(k, block);
     where += (size_t)place * k->series->column_count + column;
     at = ssti_word_load(where);
     if (at == 0) {
@@ -3153,9 +3654,29 @@ static int ssti_column_rows(const ssti_look *k, uint32_t block, uint32_t column,
         at = ssti_word_load(where);
     }
     if ((at & SSTI_WHERE_LARGE) != 0) SSTI_TRY(ssti_pieces_check(k, block, column, rows));
-    *out = k->list->chunks[chunk][place].data + (size_t)(at & ~SSTI_WHERE_LARGE) * 64 +
-           (size_t)rows.first * k->series->columns[column].row_bytes;
-    return SST_OK;
+    offset = (uint64_t)(at & ~SSTI_WHERE_LARGE) * 64;
+    if (data != NULL) {
+        *out = data + (size_t)offset + (size_t)rows.first * row_bytes;
+        return SST_OK;
+    }
+    if ((uint64_t)b->rows * row_bytes <= SSTI_PIECE_BYTES) {        /* the whole column at once */
+        SSTI_TRY(ssti_cache_read(k, b, b->offset + offset, (uint64_t)b->rows * row_bytes, out));
+        *out += (size_t)rows.first * row_bytes;
+        return SST_OK;
+    }
+    return ssti_cache_read(k, b, b->offset + offset + rows.first * row_bytes,
+                           rows.count * row_bytes, out);
+}
+
+/* Lends rows of one column of a block, checked: until the next call where blocks are read and not
+ * mapped. A read that failed must not pass for damage. */
+static int ssti_column_rows(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
+                            const uint8_t **out) {
+    sst_store *store = k->series->store;
+    int result = ssti_column_find(k, block, column, rows, out);
+    if (result != SST_ERR_CORRUPT || ssti_atomic_load(&store->read_error) == SST_OK) return result;
+    ssti_atomic_store(&store->read_error, (int)SST_OK);
+    return ssti_fail(k->error, SST_ERR_IO, SSTI_TEXT("a block could not be read"));
 }
 
 /* The block that holds a row below k->sealed; SST_ERR_CORRUPT when the block was lost. */
@@ -3179,6 +3700,28 @@ static int ssti_block_of_row(const ssti_look *k, uint64_t row, uint32_t *block) 
     if (row < b->first_row || row - b->first_row >= b->rows) {
         return ssti_fail_at(k->error, SST_ERR_CORRUPT, SSTI_TEXT("a block is lost"), b->offset,
                             row);
+    }
+    return SST_OK;
+}
+
+/* Looks at every time of a timeline in blocks: the first, the last, and whether it decreases. */
+static int ssti_clock_survey(const ssti_look *k, uint32_t timeline, ssti_clock *out) {
+    uint32_t b;
+    memset(out, 0, sizeof *out);
+    out->sorted = SSTI_SORTED;
+    for (b = 0; b < k->blocks; b++) {
+        const uint8_t *p;
+        ssti_range all;
+        uint64_t i;
+        all.first = 0;
+        all.count = ssti_list_at(k->list, b)->rows;
+        SSTI_TRY(ssti_column_rows(k, b, 1 + timeline, all, &p));
+        if (b == 0) out->first = out->last = ssti_get_time(p);
+        for (i = 0; i < all.count; i++) {
+            int64_t t = ssti_get_time(p + (size_t)i * 8);
+            if (t < out->last) out->sorted = SSTI_UNSORTED;
+            out->last = t;
+        }
     }
     return SST_OK;
 }
@@ -3259,34 +3802,37 @@ static ssti_table *ssti_table_make(const ssti_look *k) {
     return t;
 }
 
-/* The table of a TABLE record, used in place, or NULL when it is not as it should be. */
+/* The table of a TABLE record, or NULL when it is not as it should be. */
 static ssti_table *ssti_table_load(const ssti_look *k, uint64_t offset) {
-    const sst_allocator *a = &k->series->store->allocator;
+    sst_store *store = k->series->store;
+    ssti_loaded l;
     const uint8_t *p;
     ssti_header h;
     ssti_table *t;
-    if (!ssti_header_at(k->series->store, offset, &h) || h.type != SSTI_TABLE ||
-        h.stream != k->series->number || h.payload < 64) return NULL;
-    p = ssti_bytes(k->series->store, offset + SSTI_RECORD_BYTES, h.payload);
-    if (p == NULL || !ssti_payload_sound(p, &h) || ssti_get32(p) != 1) return NULL;
-    t = (ssti_table *)ssti_alloc_zero(a, sizeof *t);
-    if (t == NULL) return NULL;
-    t->blocks = ssti_get32(p + 4);
-    t->first = ssti_get_time(p + 8);
-    t->last = ssti_get_time(p + 16);
-    t->shift = p[24];
-    t->row_bits = p[25];
-    t->width = p[26];
-    t->count = ssti_get64(p + 32);
-    t->entries = p + 64;
-    if (t->blocks == 0 || t->blocks > k->blocks || t->first > t->last || t->shift > 63 ||
-        t->row_bits > 32 || (t->width != 4 && t->width != 8) ||
-        t->count > (h.payload - 64) / t->width ||
-        t->count != ((((uint64_t)t->last - (uint64_t)t->first) >> t->shift)) + 2) {
-        ssti_free(a, t, sizeof *t);
-        return NULL;
+    if (!ssti_header_at(store, offset, &h) || h.type != SSTI_TABLE ||
+        h.stream != k->series->number || h.payload < 64 ||
+        ssti_load(store, offset + SSTI_RECORD_BYTES, h.payload, &l) != SST_OK) return NULL;
+    p = l.bytes;
+    t = (ssti_table *)ssti_alloc_zero(&store->allocator, sizeof *t);
+    if (t != NULL) {
+        t->blocks = ssti_get32(p + 4);
+        t->first = ssti_get_time(p + 8);
+        t->last = ssti_get_time(p + 16);
+        t->shift = p[24];
+        t->row_bits = p[25];
+        t->width = p[26];
+        t->count = ssti_get64(p + 32);
+        t->entries = p + 64;
+        t->memory = l.memory;
+        t->memory_bytes = l.size;
     }
-    return t;
+    if (t != NULL && sst_crc32c(p, l.size, 0) == h.crc && ssti_get32(p) == 1 && t->blocks != 0 &&
+        t->blocks <= k->blocks && t->first <= t->last && t->shift <= 63 && t->row_bits <= 32 &&
+        (t->width == 4 || t->width == 8) && t->count <= (h.payload - 64) / t->width &&
+        t->count == (((uint64_t)t->last - (uint64_t)t->first) >> t->shift) + 2) return t;
+    ssti_free(&store->allocator, t, sizeof *t);
+    ssti_unload(store, &l);
+    return NULL;
 }
 
 static void ssti_table_free(const sst_allocator *a, ssti_table *t) {
@@ -3528,7 +4074,12 @@ static char *ssti_text_copy(char **to, sst_span text) {
 static void ssti_series_free(const sst_allocator *a, ssti_series *s) {
     uint32_t i;
     if (s == NULL) return;
-    for (i = 0; i < 2; i++) ssti_free(a, s->halves[i].base, s->halves[i].bytes);
+    for (i = 0; i < 2; i++) {
+        ssti_half *h = &s->halves[i];
+        if (h->place == 0 && h->base != NULL) {
+            ssti_free(a, h->base - h->front, h->front + h->bytes);
+        }
+    }
 #if SSTI_HAS_READ
     ssti_table_free(a, s->table);
 #endif
@@ -3576,6 +4127,7 @@ static ssti_series *ssti_series_new(sst_store *store, const ssti_definition *d) 
     ssti_series_column(s, SSTI_KIND_VALUES, 0, ssti_type_bytes(d->type),
                        elements * ssti_type_bytes(d->type));
     s->block_bytes = store->block_bytes;
+    s->last_time = INT64_MAX;
     s->field.name = s->field_name;
     s->field.type = s->type;
     memcpy(s->field.shape, s->shape, sizeof s->shape);
@@ -3741,7 +4293,7 @@ static int ssti_index_write(sst_store *store) {
     sink.to = ssti_draft_payload(&d);
     sink.bytes = 0;
     ssti_index_put(&sink, store);
-    ssti_record_commit_whole(store, &d);
+    SSTI_TRY(ssti_record_commit_whole(store, &d));
     for (i = 0; i < store->series_count; i++) {
         ssti_series *s = ssti_series_at(store, i);
         s->indexed = s->list->count;
@@ -3917,7 +4469,7 @@ static uint64_t ssti_block_end(const ssti_series *s, const ssti_block *b) {
 /* Adds a block of the file to a stream's list, if it can follow what is there. */
 static int ssti_list_add(const ssti_series *s, ssti_list *list, const ssti_block *b) {
     const ssti_block *last = list->count == 0 ? NULL : ssti_list_at(list, list->count - 1);
-    if (ssti_block_end(s, b) > s->store->image_bytes) return SST_ERR_CORRUPT;
+    if (ssti_block_end(s, b) > s->store->file_bytes) return SST_ERR_CORRUPT;
     if (b->rows == 0 || b->first_row > INT64_MAX - (uint64_t)b->rows) return SST_ERR_CORRUPT;
     if (b->first_time > b->last_time ||
         (uint64_t)b->last_time - (uint64_t)b->first_time < b->rows - 1u) return SST_ERR_CORRUPT;
@@ -3944,8 +4496,11 @@ static int ssti_index_take_blocks(sst_store *store, ssti_series *s, ssti_cursor 
         b.last_time = ssti_get_time(p + 24);
         b.rows = ssti_get32(p + 32);
         if (b.offset % 64 != 0 || b.offset < SSTI_RECORD_BYTES) return SST_ERR_CORRUPT;
+        if (b.offset > store->file_bytes ||
+            store->file_bytes - b.offset < SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES) {
+            return SST_ERR_CORRUPT;
+        }
         b.data = ssti_bytes(store, b.offset, SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES);
-        if (b.data == NULL) return SST_ERR_CORRUPT;
         if (!s->readable) continue;
         if (b.first_row != ssti_list_end(s->list, s->list->count)) return SST_ERR_CORRUPT;
         SSTI_TRY(ssti_list_add(s, s->list, &b));
@@ -3985,66 +4540,322 @@ static int ssti_index_take_stream(sst_store *store, ssti_cursor *c, bool newest)
     return SST_OK;
 }
 
-/* Finds the payload of the INDEX at an offset. */
-static bool ssti_index_at(const sst_store *store, uint64_t offset, ssti_cursor *c) {
+/* Loads the payload of the INDEX at an offset. SST_ERR_CORRUPT: there is none. */
+static int ssti_index_at(sst_store *store, uint64_t offset, ssti_loaded *l, ssti_cursor *c) {
     ssti_header h;
-    if (offset % 64 != 0 || !ssti_header_at(store, offset, &h) || h.type != SSTI_INDEX) {
-        return false;
-    }
+    memset(l, 0, sizeof *l);
+    if (offset % 64 != 0 || !ssti_header_at(store, offset, &h) || h.type != SSTI_INDEX ||
+        h.payload < SSTI_INDEX_HEAD_BYTES) return SST_ERR_CORRUPT;
+    SSTI_TRY(ssti_load(store, offset + SSTI_RECORD_BYTES, h.payload, l));
+    c->at = l->bytes;
     c->left = h.payload;
-    c->at = ssti_bytes(store, offset + SSTI_RECORD_BYTES, h.payload);
-    return c->at != NULL && c->left >= SSTI_INDEX_HEAD_BYTES && ssti_payload_sound(c->at, &h);
+    if (sst_crc32c(c->at, (size_t)c->left, 0) == h.crc) return SST_OK;
+    ssti_unload(store, l);
+    return SST_ERR_CORRUPT;
 }
 
-/* Reads one INDEX of the chain: its definitions were applied when it is the newest. */
-static int ssti_index_take(sst_store *store, uint64_t offset, bool newest) {
-    ssti_cursor c;
-    const uint8_t *head;
-    uint32_t i, streams;
-    uint64_t definitions;
-    if (!ssti_index_at(store, offset, &c)) return SST_ERR_CORRUPT;
-    head = ssti_take(&c, SSTI_INDEX_HEAD_BYTES);
-    streams = ssti_get32(head + 76);
-    definitions = ssti_get64(head + 80);
-    if (ssti_take(&c, definitions) == NULL) return SST_ERR_CORRUPT;
+/* Takes the block lists of one INDEX, and of the newest the summaries. */
+static int ssti_index_take(sst_store *store, ssti_cursor c, bool newest) {
+    const uint8_t *head = ssti_take(&c, SSTI_INDEX_HEAD_BYTES);
+    uint32_t i, streams = ssti_get32(head + 76);
+    if (ssti_take(&c, ssti_get64(head + 80)) == NULL) return SST_ERR_CORRUPT;
     for (i = 0; i < streams; i++) SSTI_TRY(ssti_index_take_stream(store, &c, newest));
     return newest && streams != store->series_count ? SST_ERR_CORRUPT : SST_OK;
+}
+
+/* Goes back along the chain of INDEX records; the definitions are those of the newest. */
+static int ssti_index_chain(sst_store *store, uint64_t newest, uint64_t **chain, uint32_t *count,
+                            uint32_t *capacity) {
+    uint64_t offset = newest;
+    while (offset != 0) {
+        ssti_loaded l;
+        ssti_cursor c;
+        uint64_t before;
+        int result;
+        SSTI_TRY(ssti_index_at(store, offset, &l, &c));
+        before = ssti_get64(c.at + 64);
+        result = *count == 0 ? ssti_index_define(store, c) : SST_OK;
+        ssti_unload(store, &l);
+        SSTI_TRY(result);
+        if (before >= offset) return SST_ERR_CORRUPT;
+        SSTI_TRY(ssti_grow(&store->allocator, (void **)chain, capacity, *count + 1,
+                           sizeof **chain));
+        (*chain)[(*count)++] = offset;
+        offset = before;
+    }
+    return SST_OK;
 }
 
 /* Reads the chain of INDEX records that ends at `newest`: the definitions of the newest, then the
  * block lists from the oldest on. SST_ERR_CORRUPT: it does not agree, the file has to be read by
  * hopping. */
 static int ssti_index_load(sst_store *store, uint64_t newest) {
-    const sst_allocator *a = &store->allocator;
-    uint64_t *chain = NULL, offset = newest;
+    uint64_t *chain = NULL;
     uint32_t count = 0, capacity = 0;
-    ssti_cursor c;
-    int result = SST_OK;
-    while (offset != 0 && result == SST_OK) {
-        uint64_t before;
-        if (!ssti_index_at(store, offset, &c)) {
-            result = SST_ERR_CORRUPT;
-            break;
-        }
-        before = ssti_get64(c.at + 64);
-        if (count == 0) result = ssti_index_define(store, c);
-        if (result == SST_OK) {
-            result = ssti_grow(a, (void **)&chain, &capacity, count + 1, sizeof *chain);
-        }
-        if (result == SST_OK && before >= offset) result = SST_ERR_CORRUPT;
-        if (result == SST_OK) chain[count++] = offset;
-        offset = before;
-    }
+    int result = ssti_index_chain(store, newest, &chain, &count, &capacity);
     while (count != 0 && result == SST_OK) {
+        ssti_loaded l;
+        ssti_cursor c;
         count--;
-        result = ssti_index_take(store, chain[count], count == 0);
+        result = ssti_index_at(store, chain[count], &l, &c);
+        if (result == SST_OK) {
+            result = ssti_index_take(store, c, count == 0);
+            ssti_unload(store, &l);
+        }
     }
-    ssti_free(a, chain, capacity * sizeof *chain);
+    ssti_free(&store->allocator, chain, capacity * sizeof *chain);
     if (result == SST_OK) store->index_offset = newest;
     return result;
 }
 
 #endif /* SSTI_HAS_READ */
+
+/* ============================================================================================
+ * >>live  The companion: tails that survive the process.
+ * ============================================================================================
+ *
+ * `<path>-live` holds the halves of all tails, in shared mappings whose pages belong to the kernel:
+ * whatever kills the process, the rows are there. It is no interchange format; this version reads
+ * what this version wrote, on the same kind of machine. Numbers are the host's own.
+ *
+ *     0     8   magic 89 53 53 4C 0D 0A 1A 0A
+ *     8     4   version of this layout
+ *     12    4   salt of the store
+ *     16   16   uuid of the store
+ *     32    8   session id: that of the newest session SYNC of the store, or the companion is an
+ *               older session's and means nothing
+ *     40    4   crc of bytes 0..39
+ *     64    8   published length of the store in units of 64 bytes; a hint
+ *     128 8*29  offsets of the tables of streams: table k has 8 << k slots of 512 bytes
+ *
+ * A stream's slot has two halves of 256 bytes, each with two descriptors that take turns, so that
+ * one is whole at any time: uint32 generation, uint32 capacity in rows, uint64 first row, uint64
+ * offset of the half, uint64 bytes of the half, zero bytes, and at 60 the crc of bytes 0..59.
+ *
+ * A half is its columns, each at a multiple of 64, and then uint32 check[capacity]: a hash of the
+ * session id, the stream, the row number and the row's bytes. Rows count while it holds: nothing
+ * else says which rows are there, so that no order of writes has to be trusted. */
+
+#define SSTI_LIVE_VERSION 1u
+#define SSTI_LIVE_TABLES 128u
+#define SSTI_LIVE_SLOT 512u
+#define SSTI_LIVE_HALF 256u
+#define SSTI_LIVE_DESCRIPTOR 64u
+
+/* A step of the check word's hash: multiply and fold, as in Fibonacci hashing (Knuth: The art of
+ * computer programming 3, 6.4). */
+SSTI_INLINE uint64_t ssti_check_step(uint64_t h, uint64_t word) {
+    h = (h ^ word) * 0x9E3779B97F4A7C15u;
+    return h ^ (h >> 32);
+}
+
+SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size) {
+    uint64_t w;
+    for (; size >= 8; size -= 8) {
+        memcpy(&w, p, 8);
+        h = ssti_check_step(h, w);
+        p += 8;
+    }
+    if (size != 0) {
+        w = 0;
+        memcpy(&w, p, size);
+        h = ssti_check_step(h, w);
+    }
+    return h;
+}
+
+/* The same for long rows: four lanes, since a multiplication waits for the one before. */
+static uint64_t ssti_check_long(uint64_t h, const uint8_t *p, size_t size) {
+    uint64_t lane[4], w[4];
+    int i;
+    for (i = 0; i < 4; i++) lane[i] = h + (uint64_t)i;
+    for (; size >= 32; size -= 32) {
+        memcpy(w, p, 32);
+        for (i = 0; i < 4; i++) lane[i] = ssti_check_step(lane[i], w[i]);
+        p += 32;
+    }
+    for (i = 0; i < 4; i++) h = ssti_check_step(h, lane[i]);
+    return ssti_check_bytes(h, p, size);
+}
+
+SSTI_INLINE uint64_t ssti_check_column(uint64_t h, const uint8_t *p, size_t size) {
+    return size >= 128 ? ssti_check_long(h, p, size) : ssti_check_bytes(h, p, size);
+}
+
+SSTI_INLINE uint32_t ssti_check_fold(uint64_t h) { return (uint32_t)(h >> 16); }
+
+/* The check word of row `row`, whose columns begin at columns[i] + at * row bytes. */
+static uint32_t ssti_check_row(const ssti_series *s, const uint8_t *const *columns, size_t at,
+                               uint64_t row) {
+    uint64_t h = ssti_check_step(s->check_seed, row);
+    uint32_t c;
+    for (c = 0; c < s->column_count; c++) {
+        size_t size = s->columns[c].row_bytes;
+        h = ssti_check_column(h, columns[c] + at * size, size);
+    }
+    return ssti_check_fold(h);
+}
+
+/* What the check words of a stream begin with. */
+static uint64_t ssti_check_seed(uint64_t session, uint32_t number) {
+    return ssti_check_step(session, number);
+}
+
+/* Where the columns of a half begin; returns the bytes of all. */
+static size_t ssti_half_layout(const ssti_series *s, uint8_t *base, uint32_t rows,
+                               uint8_t **columns) {
+    size_t at = 0;
+    uint32_t c;
+    for (c = 0; c < s->column_count; c++) {
+        if (columns != NULL) columns[c] = base + at;
+        at += (size_t)ssti_round_up((uint64_t)rows * s->columns[c].row_bytes, 64);
+    }
+    return at;
+}
+
+/* ---- the writer's side ---- */
+
+/* Allocates and maps more of the companion, so that `bytes` fit in one piece. Its size grows by a
+ * half, in mappings of 64 MiB of address range that stay where they are. Under the lock. */
+static int ssti_live_grow(sst_store *store, uint64_t bytes) {
+    const sst_io *io = &store->io;
+    ssti_extent *e = store->part_count == 0 ? NULL : &store->parts[store->part_count - 1];
+    uint64_t end, want;
+    if (e == NULL || e->capacity - e->used < bytes) {
+        ssti_extent part;
+        void *base;
+        uint64_t size = ssti_round_up(bytes, SSTI_PAGE_BYTES);
+        if (size < SSTI_SEGMENT_BYTES) size = SSTI_SEGMENT_BYTES;
+        if (size > SIZE_MAX / 4) return SST_ERR_MEMORY;
+        SSTI_TRY(ssti_grow(&store->allocator, (void **)&store->parts, &store->part_capacity,
+                           store->part_count + 1, sizeof part));
+        memset(&part, 0, sizeof part);
+        part.base = e == NULL ? 0 : e->base + e->capacity;
+        SSTI_TRY(io->map(io->user, store->live, part.base, (size_t)size,
+                         SST_IO_READ | SST_IO_WRITE, &base));
+        part.data = (uint8_t *)base;
+        part.memory = base;
+        part.memory_bytes = part.capacity = (size_t)size;
+        store->parts[store->part_count++] = part;
+        e = &store->parts[store->part_count - 1];
+    }
+    end = e->base + e->used + bytes;
+    if (end <= store->live_bytes) return SST_OK;
+    want = ssti_round_up(end + (end < SSTI_SEGMENT_BYTES ? end / 2 : SSTI_SEGMENT_BYTES / 2),
+                         SSTI_PAGE_BYTES);
+    if (want > e->base + e->capacity) want = e->base + e->capacity;
+    if (io->reserve(io->user, store->live, want) != SST_OK) {
+        want = ssti_round_up(end, SSTI_PAGE_BYTES);
+        SSTI_TRY(io->reserve(io->user, store->live, want));
+    }
+    SSTI_TRY(io->resize(io->user, store->live, want));
+    store->live_bytes = want;
+    return SST_OK;
+}
+
+/* A piece of the companion, at a multiple of 64, zeroed and so touched. Under the lock. */
+static int ssti_live_alloc(sst_store *store, uint64_t bytes, uint8_t **out, uint64_t *place) {
+    ssti_extent *e;
+    bytes = ssti_round_up(bytes, 64);
+    SSTI_TRY(ssti_live_grow(store, bytes));
+    e = &store->parts[store->part_count - 1];
+    *out = e->data + e->used;
+    *place = e->base + e->used;
+    memset(*out, 0, (size_t)bytes);
+    e->used += (size_t)bytes;
+    return SST_OK;
+}
+
+/* Writes the descriptor of a half over the older of its two. */
+static void ssti_live_describe(const ssti_series *s, uint32_t which) {
+    const ssti_half *h = &s->halves[which];
+    uint32_t turn = h->generation / 2 % 2;
+    uint8_t d[SSTI_LIVE_DESCRIPTOR];
+    if (s->slot == NULL) return;
+    memset(d, 0, sizeof d);
+    ssti_put32(d, h->generation);
+    ssti_put32(d + 4, h->capacity);
+    ssti_put64(d + 8, h->first_row);
+    ssti_put64(d + 16, h->place);
+    ssti_put64(d + 24, h->bytes);
+    ssti_put32(d + 60, sst_crc32c(d, 60, 0));
+    ssti_copy_in(s->slot + which * SSTI_LIVE_HALF + turn * SSTI_LIVE_DESCRIPTOR, d, sizeof d);
+}
+
+/* The slot of a stream. Under the lock. */
+static int ssti_live_slot(sst_store *store, ssti_series *s) {
+    uint32_t place, chunk = ssti_chunk(s->number - 1, &place);
+    uint8_t *head, *table;
+    uint64_t offset;
+    if (store->live == NULL) return SST_OK;
+    head = store->parts[0].data + SSTI_LIVE_TABLES + 8 * chunk;
+    offset = ssti_get64(head);
+    if (offset == 0) {
+        uint64_t bytes = SSTI_CHUNK_ITEMS(chunk) * SSTI_LIVE_SLOT;
+        SSTI_TRY(ssti_live_alloc(store, bytes, &table, &offset));
+        ssti_put64(head, offset);
+    } else {
+        uint32_t i = store->part_count - 1;
+        while (store->parts[i].base > offset) i--;
+        table = store->parts[i].data + (size_t)(offset - store->parts[i].base);
+    }
+    s->slot = table + (size_t)place * SSTI_LIVE_SLOT;
+    s->check_seed = ssti_check_seed(store->session, s->number);
+    return SST_OK;
+}
+
+static void ssti_live_unmap(sst_store *store) {
+    const sst_io *io = &store->io;
+    uint32_t i;
+    for (i = 0; i < store->part_count; i++) {
+        ssti_extent *e = &store->parts[i];
+        if (io->unmap != NULL) {
+            (void)io->unmap(io->user, store->live, e->memory, e->memory_bytes);
+        }
+    }
+    ssti_free(&store->allocator, store->parts, store->part_capacity * sizeof(ssti_extent));
+    store->parts = NULL;
+    store->part_count = store->part_capacity = 0;
+    if (store->live != NULL) (void)io->close(io->user, store->live);
+    store->live = NULL;
+    store->live_bytes = 0;
+}
+
+/* The first page of a new companion. */
+static int ssti_live_begin(sst_store *store) {
+    uint8_t *p;
+    uint64_t place;
+    SSTI_TRY(ssti_live_alloc(store, SSTI_PAGE_BYTES, &p, &place));
+    memcpy(p, ssti_live_magic, 8);
+    ssti_put32(p + 8, SSTI_LIVE_VERSION);
+    ssti_put32(p + 12, store->salt);
+    memcpy(p + 16, store->header + 16, 16);
+    ssti_put64(p + 32, store->session);
+    ssti_put32(p + 40, sst_crc32c(p, 40, 0));
+    ssti_live_publish(store);
+    return SST_OK;
+}
+
+/* Makes the companion of a session, under another name, and puts it in its place. Where the host
+ * cannot map, or could not keep its word about allocated pages, the tails stay in memory. */
+static int ssti_live_make(sst_store *store, const char *temporary) {
+    const sst_io *io = &store->io;
+    const uint32_t mode = SST_IO_READ | SST_IO_WRITE;
+    uint32_t i;
+    int result;
+    SSTI_TRY(io->open(io->user, temporary, mode | SST_IO_CREATE, &store->live));
+    result = io->resize(io->user, store->live, 0);
+    if (result == SST_OK) result = ssti_live_begin(store);
+    for (i = 0; i < store->series_count && result == SST_OK; i++) {
+        result = ssti_live_slot(store, ssti_series_at(store, i));
+    }
+    if (result == SST_OK) result = io->rename(io->user, temporary, store->live_path);
+    if (result == SST_OK) return SST_OK;
+    for (i = 0; i < store->series_count; i++) ssti_series_at(store, i)->slot = NULL;
+    ssti_live_unmap(store);
+    if (io->remove != NULL) (void)io->remove(io->user, temporary);
+    return result == SST_ERR_UNSUPPORTED ? SST_OK : result;
+}
 
 /* ============================================================================================
  * >>stream  Streams: tails, append, seal.
@@ -4056,6 +4867,7 @@ struct sst_stream {
     sst_error error;
     uint32_t value_offset;          /* of the field in what sst_append is given */
     uint32_t hint;                  /* block of the last answer */
+    ssti_cache cache;               /* what was read of a file that is not mapped */
     uint8_t *scratch;               /* where views are assembled */
     size_t scratch_bytes;
     sst_column column;              /* of the last view */
@@ -4067,10 +4879,22 @@ typedef struct ssti_rows {
     size_t count;
 } ssti_rows;
 
+static int ssti_os_error(int result) {
+#if SSTI_HAS_OS
+    return result == SST_ERR_IO || result == SST_ERR_FULL ? errno : 0;
+#else
+    (void)result;
+    return 0;
+#endif
+}
+
 static int ssti_store_fail(sst_store *store, int result, const char *what) {
-    ssti_lock(&store->error_lock);
+    int os_error = ssti_os_error(result);
+    bool alive = *store->alive != 0;    /* in a forked child nobody would ever unlock */
+    if (alive) ssti_lock(&store->error_lock);
     (void)ssti_fail(&store->error, result, what);
-    ssti_unlock(&store->error_lock);
+    store->error.os_error = os_error;
+    if (alive) ssti_unlock(&store->error_lock);
     return result;
 }
 
@@ -4141,8 +4965,10 @@ static void ssti_block_fill(const ssti_series *s, const ssti_rows *rows, uint8_t
             ssti_block_pieces(record, e, &entries[e->part]);
             continue;
         }
-        memcpy(to, rows->columns[c], (size_t)e->stored);
-        ssti_swap_elements(to, (size_t)e->stored, s->columns[c].element);
+        if (to != rows->columns[c]) {
+            memcpy(to, rows->columns[c], (size_t)e->stored);
+            ssti_swap_elements(to, (size_t)e->stored, s->columns[c].element);
+        }
         if (e->stored <= SSTI_PIECE_BYTES) e->crc = sst_crc32c(to, (size_t)e->stored, 0);
     }
     memset(record + SSTI_RECORD_BYTES, 0, SSTI_ENTRY_BYTES);
@@ -4158,8 +4984,10 @@ static int64_t ssti_native_time(const uint8_t *p) {
     return t;
 }
 
-/* Writes rows (at most 2^32 - 1) as the next block of the stream and publishes it. */
-static int ssti_block_write(ssti_series *s, const ssti_rows *rows) {
+/* Writes rows (at most 2^32 - 1) as the next block of the stream and publishes it. place: NULL, or
+ * where the columns lie just as they do in a block's record, with room before them for the record's
+ * head and a SKIP: then they are written from there. */
+static int ssti_block_write(ssti_series *s, const ssti_rows *rows, uint8_t *place) {
     sst_store *store = s->store;
     ssti_entry entries[2 * SSTI_MAX_COLUMNS];
     ssti_draft d;
@@ -4168,7 +4996,12 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows) {
     uint32_t i, n = ssti_block_layout(s, (uint32_t)rows->count, entries, &payload);
     size_t last = (rows->count - 1) * 8;
     SSTI_TRY(ssti_list_room(s->list, &store->allocator));
-    SSTI_TRY(ssti_record_begin(store, &d, SSTI_BLOCK, payload, entries[0].offset));
+    if (place != NULL && n == s->column_count) {
+        ssti_draft_begin(store, &d, SSTI_BLOCK, payload, entries[0].offset);
+        d.record = place - entries[0].offset;
+    } else {
+        SSTI_TRY(ssti_record_begin(store, &d, SSTI_BLOCK, payload, entries[0].offset));
+    }
     ssti_block_fill(s, rows, d.record, entries, n);
     d.header.stream = s->number;
     d.header.rows = (uint32_t)rows->count;
@@ -4176,10 +5009,13 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows) {
     d.header.first_time = ssti_native_time(rows->columns[0]);
     d.header.last_time = ssti_native_time(rows->columns[0] + last);
     d.header.crc = sst_crc32c(ssti_draft_payload(&d), SSTI_ENTRY_BYTES * ((size_t)n + 1), 0);
-    ssti_record_commit(store, &d);
+    SSTI_TRY(ssti_record_commit(store, &d));
     memset(&b, 0, sizeof b);
     b.offset = d.offset;
-    b.data = d.record;
+    if (store->file == NULL) {
+        b.data = d.record;
+        b.trusted = 1;
+    }
     b.first_row = d.header.first_row;
     b.first_time = d.header.first_time;
     b.last_time = d.header.last_time;
@@ -4195,18 +5031,6 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows) {
 }
 
 /* ---- tails ---- */
-
-/* Where the columns of a half begin; returns the bytes of all. */
-static size_t ssti_half_layout(const ssti_series *s, uint8_t *base, uint32_t rows,
-                               uint8_t **columns) {
-    size_t at = 0;
-    uint32_t c;
-    for (c = 0; c < s->column_count; c++) {
-        if (columns != NULL) columns[c] = base + at;
-        at += (size_t)ssti_round_up((uint64_t)rows * s->columns[c].row_bytes, 64);
-    }
-    return at;
-}
 
 /* Rows of a half of so many column bytes. */
 static uint32_t ssti_half_rows(const ssti_series *s, uint32_t bytes) {
@@ -4224,80 +5048,113 @@ static void ssti_half_open(ssti_half *h) {
 
 static void ssti_half_done(ssti_half *h) { ssti_atomic_store(&h->generation, h->generation + 1); }
 
-static void ssti_half_place(ssti_half *h, uint8_t *base, size_t bytes, uint32_t capacity) {
-    ssti_half_open(h);
-    ssti_word_store(&h->base, base);
-    h->bytes = bytes;
-    ssti_word_store(&h->capacity, capacity);
-    ssti_half_done(h);
-}
-
-/* Memory of a half, outgrown by another stream if there is some of that size. */
-static uint8_t *ssti_half_memory(sst_store *store, size_t bytes) {
+/* Memory for a half: in the companion, or the allocator's; outgrown by another stream if there is
+ * some of that size. Under the lock. */
+static int ssti_half_memory(sst_store *store, size_t bytes, ssti_extent *out) {
     uint32_t i, n = store->spare_count;
     for (i = n; i != 0 && n - i < 64; i--) {
         ssti_extent *e = &store->spare[i - 1];
         if (e->memory_bytes == bytes) {
-            uint8_t *memory = (uint8_t *)e->memory;
+            *out = *e;
             *e = store->spare[--store->spare_count];
-            return memory;
+            return SST_OK;
         }
     }
-    return (uint8_t *)ssti_alloc(&store->allocator, bytes);
+    memset(out, 0, sizeof *out);
+    out->memory_bytes = bytes;
+    if (store->live != NULL) {
+        SSTI_TRY(ssti_live_alloc(store, bytes, &out->data, &out->base));
+        out->memory = out->data;
+        return SST_OK;
+    }
+    out->memory = ssti_alloc(&store->allocator, bytes);
+    out->data = (uint8_t *)out->memory;
+    return out->memory == NULL ? SST_ERR_MEMORY : SST_OK;
 }
 
-/* The first memory of a half. */
+/* Bytes of a half, without what is before its base: columns and, in a companion, check words. */
+static size_t ssti_half_bytes(const ssti_series *s, uint32_t rows) {
+    size_t bytes = ssti_half_layout(s, NULL, rows, NULL);
+    if (s->slot != NULL) bytes += (size_t)ssti_round_up((uint64_t)rows * 4, 64);
+    return bytes;
+}
+
+/* Room before the columns, where a full half becomes a block of a file as it is: for header and
+ * directory and, where the block is page-aligned, a SKIP. */
+static size_t ssti_half_front(const ssti_series *s, uint32_t rows) {
+    size_t head = SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((size_t)s->column_count + 1);
+    if (s->store->file == NULL || SSTI_BIG_ENDIAN) return 0;
+    head = (size_t)ssti_round_up(head, 64);
+    return rows * s->row_bytes < SSTI_ALIGN_FROM / 2 ? head : head + SSTI_PAGE_BYTES;
+}
+
+static void ssti_half_place(ssti_series *s, ssti_half *h, const ssti_extent *e,
+                            uint32_t capacity) {
+    size_t front = ssti_half_front(s, capacity);
+    ssti_half_open(h);
+    ssti_word_store(&h->base, e->data + front);
+    h->bytes = e->memory_bytes - front;
+    h->place = e->base == 0 ? 0 : e->base + front;
+    h->front = front;
+    ssti_word_store(&h->capacity, capacity);
+    ssti_half_done(h);
+    ssti_live_describe(s, h == &s->halves[1]);
+}
+
+/* The first memory of a half. Under the lock. */
 static int ssti_half_make(ssti_series *s, ssti_half *h) {
     uint32_t first = s->block_bytes < SSTI_TAIL_FIRST_BYTES ? s->block_bytes
                                                             : SSTI_TAIL_FIRST_BYTES;
     uint32_t rows = ssti_half_rows(s, first);
-    size_t bytes = ssti_half_layout(s, NULL, rows, NULL);
-    uint8_t *base;
-    ssti_lock(&s->store->lock);
-    base = ssti_half_memory(s->store, bytes);
-    ssti_unlock(&s->store->lock);
-    if (base == NULL) return SST_ERR_MEMORY;
-    ssti_half_place(h, base, bytes, rows);
+    ssti_extent e;
+    SSTI_TRY(ssti_half_memory(s->store, ssti_half_front(s, rows) + ssti_half_bytes(s, rows), &e));
+    s->store->tail_bytes += e.memory_bytes;
+    ssti_half_place(s, h, &e, rows);
     return SST_OK;
 }
 
-/* Gives a half that was full and sealed twice the room, up to a block, where there is memory. The
+/* Gives a half that was full and sealed twice the room, up to a block, where there is room. The
  * old memory is kept for other streams: a reader may still be copying from it. Under the lock. */
 static void ssti_half_grow(ssti_series *s, ssti_half *h) {
     sst_store *store = s->store;
     uint32_t most = ssti_half_rows(s, s->block_bytes);
     uint32_t rows = h->capacity > most / 2 ? most : h->capacity * 2;
-    size_t bytes = ssti_half_layout(s, NULL, rows, NULL);
-    uint8_t *base, *old = h->base;
-    size_t old_bytes = h->bytes;
+    size_t bytes = ssti_half_front(s, rows) + ssti_half_bytes(s, rows);
+    size_t old_bytes = h->front + h->bytes;
+    ssti_extent e, old;
     if (rows <= h->capacity) return;
+    if (store->tail_bytes_max != 0 &&
+        store->tail_bytes + bytes - old_bytes > store->tail_bytes_max) return;
+    memset(&old, 0, sizeof old);
+    old.memory = old.data = h->base - h->front;
+    old.memory_bytes = old_bytes;
+    old.base = h->place == 0 ? 0 : h->place - h->front;
     if (ssti_grow(&store->allocator, (void **)&store->spare, &store->spare_capacity,
-                  store->spare_count + 1, sizeof(ssti_extent)) != SST_OK) return;
-    base = ssti_half_memory(store, bytes);
-    if (base == NULL) return;
-    ssti_half_place(h, base, bytes, rows);
-#if SSTI_HAS_THREADS
-    memset(&store->spare[store->spare_count], 0, sizeof(ssti_extent));
-    store->spare[store->spare_count].memory = old;
-    store->spare[store->spare_count].memory_bytes = old_bytes;
-    store->spare_count++;
-#else
-    ssti_free(&store->allocator, old, old_bytes);
-#endif
+                  store->spare_count + 1, sizeof e) != SST_OK) return;
+    if (ssti_half_memory(store, bytes, &e) != SST_OK) return;
+    store->tail_bytes += bytes - old_bytes;
+    ssti_half_place(s, h, &e, rows);
+    if (SSTI_HAS_THREADS || store->live != NULL) store->spare[store->spare_count++] = old;
+    else ssti_free(&store->allocator, old.memory, old.memory_bytes);
 }
 
 /* Makes a half the one that is filled. The writer's. */
 static void ssti_half_activate(ssti_series *s, uint32_t which, uint64_t first_row) {
     ssti_half *h = &s->halves[which];
+    size_t columns;
     ssti_half_open(h);
     ssti_copy_in(&h->first_row, &first_row, sizeof first_row);
     ssti_word_store(&h->count, 0u);
     ssti_half_done(h);
+    ssti_live_describe(s, which);
     ssti_atomic_store(&h->state, (uint32_t)SSTI_HALF_ACTIVE);
     ssti_atomic_store(&s->half, which);
-    (void)ssti_half_layout(s, h->base, h->capacity, s->fill);
+    columns = ssti_half_layout(s, h->base, h->capacity, s->fill);
+    s->fill_check = s->slot == NULL ? NULL : (uint32_t *)(void *)(h->base + columns);
     s->fill_count = 0;
     s->fill_capacity = h->capacity;
+    s->fill_first = first_row;
+    s->fill_published = &h->count;
 }
 
 /* Seals the rows of a half that no block has yet. Under the lock. */
@@ -4305,6 +5162,7 @@ static int ssti_half_seal(ssti_series *s, ssti_half *h) {
     uint64_t end = ssti_list_end(s->list, s->list->count);
     uint32_t count = ssti_atomic_load(&h->count), c;
     uint8_t *columns[SSTI_MAX_COLUMNS];
+    bool whole = end == h->first_row && count == h->capacity && h->front != 0;
     ssti_rows rows;
     if (end < h->first_row || end - h->first_row >= count) return SST_OK;
     (void)ssti_half_layout(s, h->base, h->capacity, columns);
@@ -4312,25 +5170,28 @@ static int ssti_half_seal(ssti_series *s, ssti_half *h) {
     for (c = 0; c < s->column_count; c++) {
         rows.columns[c] = columns[c] + (size_t)(end - h->first_row) * s->columns[c].row_bytes;
     }
-    return ssti_block_write(s, &rows);
+    return ssti_block_write(s, &rows, whole ? columns[0] : NULL);
 }
 
-/* Seals a full half and lays it out anew. Under the lock. */
+/* Seals a full half and lays it out anew, unless the other one has to be sealed first. Under the
+ * lock. */
 static int ssti_half_renew(ssti_series *s, ssti_half *h) {
     SSTI_TRY(ssti_half_seal(s, h));
+    if (ssti_list_end(s->list, s->list->count) < h->first_row + h->count) return SST_OK;
     ssti_half_grow(s, h);
     ssti_atomic_store(&h->state, (uint32_t)SSTI_HALF_EMPTY);
     return SST_OK;
 }
 
-/* Seals what the tail holds, the older half first: the full halves, or all of them. */
+/* Seals what the tail holds: the full halves, or all of them. Which one is the older may change
+ * while one looks; the younger one is left alone until the older is sealed, and looked at again. */
 static int ssti_tail_seal(ssti_series *s, bool all) {
     uint32_t i, first;
     int result = SST_OK;
     ssti_lock(&s->store->lock);
     first = 1 - ssti_atomic_load(&s->half);
-    for (i = 0; i < 2 && result == SST_OK; i++) {
-        ssti_half *h = &s->halves[first ^ i];
+    for (i = 0; i < 3 && result == SST_OK; i++) {
+        ssti_half *h = &s->halves[(first + i) % 2];
         uint32_t state = ssti_atomic_load(&h->state);
         if (state == SSTI_HALF_FULL) result = ssti_half_renew(s, h);
         else if (state == SSTI_HALF_ACTIVE && all) result = ssti_half_seal(s, h);
@@ -4348,13 +5209,146 @@ static int ssti_tail_turn(ssti_series *s) {
     if (ssti_atomic_load(&now->state) == SSTI_HALF_ACTIVE) {
         ssti_atomic_store(&now->state, (uint32_t)SSTI_HALF_FULL);
     }
-    if (ssti_atomic_load(&next->state) == SSTI_HALF_FULL) {
-        if ((s->store->flags & SST_DEFERRED) != 0) return SST_ERR_BUSY;
-        SSTI_TRY(ssti_tail_seal(s, false));
+    if (ssti_atomic_load(&next->state) != SSTI_HALF_EMPTY) {
+        bool full = ssti_atomic_load(&next->state) == SSTI_HALF_FULL;
+        int result = SST_OK;
+        if (full && (s->store->flags & SST_DEFERRED) != 0) return SST_ERR_BUSY;
+        ssti_lock(&s->store->lock);
+        full = ssti_atomic_load(&next->state) == SSTI_HALF_FULL;    /* sst_poll may have been */
+        if (full) result = ssti_half_renew(s, next);
+        else if (next->base == NULL) result = ssti_half_make(s, next);
+        ssti_unlock(&s->store->lock);
+        if (result != SST_OK) return result;
+        if (full && ssti_atomic_load(&next->state) == SSTI_HALF_FULL) return SST_ERR_BUSY;
     }
-    if (ssti_atomic_load(&next->state) == SSTI_HALF_NONE) SSTI_TRY(ssti_half_make(s, next));
     ssti_half_activate(s, which, first_row);
     return SST_OK;
+}
+
+/* ---- syncing ---- */
+
+/* Seals the full halves of all streams, or all rows. */
+static int ssti_store_seal(sst_store *store, bool all) {
+    uint32_t i, n = ssti_atomic_load(&store->series_count);
+    for (i = 0; i < n; i++) {
+        int result = ssti_tail_seal(ssti_series_at(store, i), all);
+        if (result != SST_OK) {
+            return ssti_store_fail(store, result, SSTI_TEXT("a tail could not be sealed"));
+        }
+    }
+    return SST_OK;
+}
+
+/* Rows in the blocks that lie before an offset. */
+static uint64_t ssti_rows_before(const ssti_series *s, uint64_t offset) {
+    uint32_t low = 0, high = s->list->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (ssti_list_at(s->list, middle)->offset < offset) low = middle + 1;
+        else high = middle;
+    }
+    return ssti_list_end(s->list, low);
+}
+
+/* Pads the file and notes what a sync is about to make sure. Under the lock. */
+static int ssti_sync_begin(sst_store *store, uint64_t *length) {
+    uint64_t padded = ssti_round_up(store->end, store->sync_align);
+    uint32_t i;
+    if (padded != store->end) {
+        ssti_draft d;
+        SSTI_TRY(ssti_record_begin(store, &d, SSTI_SKIP, padded - store->end - SSTI_RECORD_BYTES,
+                                   0));
+        memset(ssti_draft_payload(&d), 0, (size_t)d.header.payload);
+        SSTI_TRY(ssti_record_commit(store, &d));
+    }
+    *length = store->end;
+    for (i = 0; i < store->series_count; i++) {
+        ssti_series *s = ssti_series_at(store, i);
+        s->syncing = ssti_list_end(s->list, s->list->count);
+    }
+    return SST_OK;
+}
+
+/* The file, and the first time the folder that it was made in. */
+static int ssti_sync_file(sst_store *store) {
+    const sst_io *io = &store->io;
+    if (io->sync == NULL) return SST_ERR_UNSUPPORTED;
+    SSTI_TRY(io->sync(io->user, store->file));
+    if (!store->created || store->directory_synced || io->sync_dir == NULL) return SST_OK;
+    SSTI_TRY(io->sync_dir(io->user, store->path));
+    store->directory_synced = true;
+    return SST_OK;
+}
+
+/* Notes that everything below `length` is on stable storage. Under the lock. */
+static int ssti_sync_done(sst_store *store, uint64_t length) {
+    uint32_t i;
+    store->synced = length;
+    for (i = 0; i < store->series_count; i++) {
+        ssti_series *s = ssti_series_at(store, i);
+        if (s->syncing > s->durable) s->durable = s->syncing;
+    }
+    if (store->io.now_ns != NULL) {
+        store->sync_ns = store->io.now_ns(store->io.user, SST_CLOCK_MONOTONIC);
+    }
+    SSTI_TRY(ssti_record_bare(store, SSTI_SYNC, 0, length, 0));
+    store->sync_end = store->end;
+    return SST_OK;
+}
+
+/* Syncing itself happens outside of the lock: appenders may seal meanwhile. A failed sync is never
+ * tried again: the system may have dropped the pages that it could not write (Rebello et al.: Can
+ * applications recover from fsync failures?, 2020). */
+static int ssti_sync(sst_store *store) {
+    uint64_t length = 0;
+    bool nothing;
+    int result;
+    if (store->io.sync == NULL) return SST_ERR_UNSUPPORTED;
+    ssti_lock(&store->lock);
+    result = store->sticky;
+    nothing = store->end == store->sync_end;
+    if (result == SST_OK && !nothing) result = ssti_sync_begin(store, &length);
+    ssti_unlock(&store->lock);
+    if (result != SST_OK || nothing) return result;
+    result = ssti_sync_file(store);
+    ssti_lock(&store->lock);
+    if (result == SST_OK) result = ssti_sync_done(store, length);
+    else store->sticky = result;
+    ssti_unlock(&store->lock);
+    return result;
+}
+
+/* Seals and syncs when an interval has passed, unless another thread is at it. A sync that fails
+ * is sticky. */
+static int ssti_sync_interval(sst_store *store) {
+    const sst_io *io = &store->io;
+    bool due;
+    int result;
+    if ((store->sync_interval_bytes == 0 && store->sync_interval_ms == 0) ||
+        (store->flags & SST_NO_SYNC) != 0) return SST_OK;
+    ssti_lock(&store->lock);
+    due = store->sync_interval_bytes != 0 &&
+          store->end - store->sync_end >= store->sync_interval_bytes;
+    if (!due && store->sync_interval_ms != 0 && io->now_ns != NULL) {
+        int64_t now = io->now_ns(io->user, SST_CLOCK_MONOTONIC);
+        due = now - store->sync_ns >= (int64_t)store->sync_interval_ms * 1000000;
+    }
+    ssti_unlock(&store->lock);
+    if (!due) return SST_OK;
+#if SSTI_HAS_THREADS
+    if (ssti_atomic_swap(&store->syncing, 1u) != 0) return SST_OK;
+#endif
+    result = ssti_store_seal(store, true);
+    if (result == SST_OK) result = ssti_sync(store);
+    ssti_atomic_store(&store->syncing, 0u);
+    return result;
+}
+
+/* An appender that has sealed a block may also have to sync. What fails then does not fail the
+ * append: it is sticky. */
+static void ssti_append_sync(sst_store *store) {
+    if (store->file == NULL || (store->flags & SST_DEFERRED) != 0) return;
+    (void)ssti_sync_interval(store);
 }
 
 /* ---- how many rows there are ---- */
@@ -4422,15 +5416,26 @@ static int ssti_append_direct(ssti_series *s, const ssti_rows *in) {
         rows = left;
         if (rows.count > most) rows.count = (size_t)most;
         ssti_lock(&s->store->lock);
-        result = ssti_block_write(s, &rows);
+        result = ssti_block_write(s, &rows, NULL);
         ssti_unlock(&s->store->lock);
         if (result != SST_OK) return result;
+        ssti_append_sync(s->store);
         ssti_clocks_note(s, &rows);
         s->last_time = ssti_native_time(rows.columns[0] + (rows.count - 1) * 8);
         s->any = true;
         ssti_rows_skip(s, &left, rows.count);
     }
     return SST_OK;
+}
+
+/* Writes the check words of rows that are about to be published. */
+static void ssti_append_check(ssti_series *s, const ssti_rows *rows) {
+    uint64_t first = s->fill_first + s->fill_count;
+    size_t i;
+    for (i = 0; i < rows->count; i++) {
+        uint32_t check = ssti_check_row(s, rows->columns, i, first + i);
+        ssti_word_store(&s->fill_check[s->fill_count + i], check);
+    }
 }
 
 /* Appends rows whose times were checked. */
@@ -4442,6 +5447,7 @@ static int ssti_append_checked(ssti_series *s, const ssti_rows *in) {
         uint32_t n = s->fill_count, room = s->fill_capacity - n;
         if (room == 0) {
             SSTI_TRY(ssti_tail_turn(s));
+            ssti_append_sync(s->store);
             continue;
         }
         rows = left;
@@ -4450,15 +5456,18 @@ static int ssti_append_checked(ssti_series *s, const ssti_rows *in) {
             size_t row_bytes = s->columns[c].row_bytes;
             ssti_copy_in(s->fill[c] + n * row_bytes, rows.columns[c], rows.count * row_bytes);
         }
+        if (s->fill_check != NULL) ssti_append_check(s, &rows);
         ssti_clocks_note(s, &rows);
         s->last_time = ssti_native_time(rows.columns[0] + (rows.count - 1) * 8);
         s->any = true;
         s->fill_count = n + (uint32_t)rows.count;
-        ssti_atomic_store(&s->halves[s->half].count, s->fill_count);
+        ssti_atomic_store(s->fill_published, s->fill_count);
         ssti_rows_skip(s, &left, rows.count);
     }
     return SST_OK;
 }
+
+#define SSTI_FORKED SSTI_TEXT("the store belongs to the parent process")
 
 /* May this handle append? */
 static int ssti_append_allowed(sst_stream *stream) {
@@ -4467,6 +5476,7 @@ static int ssti_append_allowed(sst_stream *stream) {
     if (!s->store->writable) {
         return ssti_stream_fail(stream, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
     }
+    if (*s->store->alive == 0) return ssti_stream_fail(stream, SST_ERR_STATE, SSTI_FORKED);
     if (ssti_atomic_load(&s->finished) != 0) {
         return ssti_stream_fail(stream, SST_ERR_FINISHED, SSTI_TEXT("the stream is finished"));
     }
@@ -4521,24 +5531,34 @@ static int ssti_append_rows(sst_stream *stream, const ssti_rows *rows) {
                                                      : SSTI_TEXT("the tail could not be sealed"));
 }
 
-/* The short way in: one row of a stream without timelines. */
-static int ssti_append_one(sst_stream *stream, int64_t time, const void *value) {
+/* The short way in: one row of a stream without timelines by its writer, while there is room and
+ * the time increases. False: the long way tells why, or does it. */
+SSTI_INLINE bool ssti_append_fast(sst_stream *stream, int64_t time, const void *value) {
     ssti_series *s = stream->series;
+    uint32_t n = s->fill_count;
+    size_t value_bytes = s->columns[1].row_bytes;
+    if (ssti_word_load(&s->writer) != stream || n >= s->fill_capacity || time <= s->last_time ||
+        s->timeline_count != 0 || ssti_word_load(&s->finished) != 0 ||
+        *s->store->alive == 0) return false;
+    ssti_copy_in(s->fill[0] + (size_t)n * 8, &time, sizeof time);
+    ssti_copy_in(s->fill[1] + n * value_bytes, value, value_bytes);
+    if (s->fill_check != NULL) {
+        uint64_t h = ssti_check_step(s->check_seed, s->fill_first + n);
+        h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
+        h = ssti_check_column(h, (const uint8_t *)value, value_bytes);
+        ssti_word_store(&s->fill_check[n], ssti_check_fold(h));
+    }
+    s->last_time = time;
+    s->fill_count = n + 1;
+    ssti_atomic_store(s->fill_published, n + 1);
+    return true;
+}
+
+static int ssti_append_one(sst_stream *stream, int64_t time, const void *value) {
     ssti_rows rows;
     SSTI_TRY(ssti_append_allowed(stream));
-    if (s->timeline_count != 0) {
+    if (stream->series->timeline_count != 0) {
         return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the stream has timelines"));
-    }
-    if (ssti_atomic_load(&s->writer) == stream && s->fill_count < s->fill_capacity && s->any &&
-        time > s->last_time) {
-        size_t value_bytes = s->columns[1].row_bytes;
-        uint32_t n = s->fill_count;
-        ssti_copy_in(s->fill[0] + (size_t)n * 8, &time, sizeof time);
-        ssti_copy_in(s->fill[1] + n * value_bytes, value, value_bytes);
-        s->last_time = time;
-        s->fill_count = n + 1;
-        ssti_atomic_store(&s->halves[s->half].count, n + 1);
-        return SST_OK;
     }
     rows.columns[0] = (const uint8_t *)&time;
     rows.columns[1] = (const uint8_t *)value;
@@ -4549,6 +5569,8 @@ static int ssti_append_one(sst_stream *stream, int64_t time, const void *value) 
 static int ssti_append_scalar(sst_stream *stream, int64_t time, const void *value,
                               sst_type type) {
     if (stream == NULL) return SST_ERR_ARG;
+    if (stream->series->type == type && stream->series->shape[0] == 0 &&
+        ssti_append_fast(stream, time, value)) return SST_OK;
     SSTI_TRY(ssti_append_allowed(stream));
     if (stream->series->type != type) {
         return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("another element type"));
@@ -4662,7 +5684,19 @@ static void ssti_stream_link(sst_stream *stream, ssti_series *s) {
 static void ssti_series_prepare(ssti_series *s, const sst_stream_desc *desc) {
     if (desc->block_bytes != 0) s->block_bytes = desc->block_bytes;
     s->half_count = s->row_bytes > s->block_bytes / 4 ? 0
-                    : (s->store->flags & SST_DEFERRED) != 0 ? 2 : 1;
+                    : (s->store->flags & SST_DEFERRED) != 0 || s->store->file != NULL ? 2 : 1;
+}
+
+/* With SST_DEFERRED appending takes no memory of its own: who gets a handle gets the halves too.
+ * What cannot be had now is asked for by the first append. Under the lock. */
+static void ssti_series_ready(ssti_series *s) {
+    uint32_t i;
+    if (!s->store->writable || (s->store->flags & SST_DEFERRED) == 0) return;
+    for (i = 0; i < s->half_count; i++) {
+        if (s->halves[i].base == NULL && ssti_half_make(s, &s->halves[i]) == SST_OK) {
+            ssti_atomic_store(&s->halves[i].state, (uint32_t)SSTI_HALF_EMPTY);
+        }
+    }
 }
 
 /* Makes the stream and its record, or finds it. Under the lock. */
@@ -4674,21 +5708,32 @@ static int ssti_series_create(sst_store *store, const sst_stream_desc *desc,
     *out = s;
     if (s != NULL) {
         if ((desc->flags & SST_OPEN_EXISTING) == 0) return SST_ERR_EXISTS;
-        return ssti_series_compare(s, d);
+        SSTI_TRY(ssti_series_compare(s, d));
+        if (s->halves[0].base == NULL && desc->block_bytes != 0) ssti_series_prepare(s, desc);
+        ssti_series_ready(s);
+        return SST_OK;
     }
     SSTI_TRY(ssti_series_room(store));
     d->number = store->series_count + 1;
     s = ssti_series_new(store, d);
     if (s == NULL) return SST_ERR_MEMORY;
     ssti_series_prepare(s, desc);
-    result = ssti_record_begin(store, &draft, SSTI_STREAM, ssti_stream_payload_bytes(s), 0);
+    result = ssti_live_slot(store, s);
+    if (result == SST_OK) {
+        result = ssti_record_begin(store, &draft, SSTI_STREAM, ssti_stream_payload_bytes(s), 0);
+    }
     if (result != SST_OK) {
         ssti_series_free(&store->allocator, s);
         return result;
     }
     ssti_stream_payload(s, ssti_draft_payload(&draft));
     draft.header.stream = s->number;
-    ssti_record_commit_whole(store, &draft);
+    result = ssti_record_commit_whole(store, &draft);
+    if (result != SST_OK) {
+        ssti_series_free(&store->allocator, s);
+        return result;
+    }
+    ssti_series_ready(s);
     ssti_series_insert(store, store->series_count, s);
     *out = s;
     return SST_OK;
@@ -4704,6 +5749,7 @@ SST_API int sst_stream_create(sst_store *store, const sst_stream_desc *desc, sst
     if (!store->writable) {
         return ssti_store_fail(store, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
     }
+    if (*store->alive == 0) return ssti_store_fail(store, SST_ERR_STATE, SSTI_FORKED);
     if (desc == NULL || out == NULL) return ssti_store_fail(store, SST_ERR_ARG, SSTI_TEXT("NULL"));
     result = ssti_desc_check(desc, &d);
     if (result != SST_OK) {
@@ -4729,12 +5775,16 @@ SST_API int sst_stream_open(sst_store *store, const char *name, sst_stream **out
     sst_stream *stream;
     if (out != NULL) *out = NULL;
     if (store == NULL) return SST_ERR_ARG;
+    if (*store->alive == 0) return ssti_store_fail(store, SST_ERR_STATE, SSTI_FORKED);
     if (name == NULL || out == NULL) return ssti_store_fail(store, SST_ERR_ARG, SSTI_TEXT("NULL"));
     stream = (sst_stream *)ssti_alloc_zero(&store->allocator, sizeof *stream);
     if (stream == NULL) return ssti_store_fail(store, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
     ssti_lock(&store->lock);
     s = ssti_series_named(store, name, strlen(name));
-    if (s != NULL && s->readable) ssti_stream_link(stream, s);
+    if (s != NULL && s->readable) {
+        ssti_stream_link(stream, s);
+        ssti_series_ready(s);
+    }
     ssti_unlock(&store->lock);
     if (s == NULL || !s->readable) {
         ssti_free(&store->allocator, stream, sizeof *stream);
@@ -4750,17 +5800,20 @@ SST_API int sst_stream_open(sst_store *store, const char *name, sst_stream **out
 SST_API void sst_stream_close(sst_stream *stream) {
     sst_store *store;
     sst_allocator a;
+    bool alive;
     if (stream == NULL) return;
     store = stream->series->store;
     a = store->allocator;
-    ssti_lock(&store->lock);
+    alive = *store->alive != 0;     /* in a forked child nobody would ever unlock */
+    if (alive) ssti_lock(&store->lock);
     if (stream->previous != NULL) stream->previous->next = stream->next;
     else store->handles = stream->next;
     if (stream->next != NULL) stream->next->previous = stream->previous;
-    ssti_unlock(&store->lock);
+    if (alive) ssti_unlock(&store->lock);
     if (ssti_atomic_load(&stream->series->writer) == stream) {
         ssti_atomic_store(&stream->series->writer, (sst_stream *)NULL);
     }
+    ssti_free(&a, stream->cache.bytes, stream->cache.capacity);
     ssti_free(&a, stream->scratch, stream->scratch_bytes);
     ssti_free(&a, stream, sizeof *stream);
 }
@@ -4787,7 +5840,8 @@ SST_API int sst_append(sst_stream *stream, int64_t time, const void *value) {
         SSTI_TRY(ssti_append_allowed(stream));
         return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("value is NULL"));
     }
-    return ssti_append_one(stream, time, (const uint8_t *)value + stream->value_offset);
+    value = (const uint8_t *)value + stream->value_offset;
+    return ssti_append_fast(stream, time, value) ? SST_OK : ssti_append_one(stream, time, value);
 }
 
 SST_API int sst_append_rows(sst_stream *stream, const int64_t *times, const void *values,
@@ -4903,6 +5957,7 @@ SST_API int sst_stream_finish(sst_stream *stream) {
     if (!s->store->writable) {
         return ssti_stream_fail(stream, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
     }
+    if (*s->store->alive == 0) return ssti_stream_fail(stream, SST_ERR_STATE, SSTI_FORKED);
     if (ssti_atomic_load(&s->finished) != 0) return SST_OK;
     result = ssti_tail_seal(s, true);
     if (result == SST_OK) {
@@ -4942,6 +5997,8 @@ static int ssti_options_check(const sst_options *options, sst_options *o) {
     return SST_OK;
 }
 
+static const uint32_t ssti_awake = 1;
+
 /* A store without contents. */
 static int ssti_store_new(const sst_options *o, sst_store **out) {
     sst_allocator a;
@@ -4957,6 +6014,11 @@ static int ssti_store_new(const sst_options *o, sst_store **out) {
     if (o->io != NULL) store->io = *o->io;
     store->flags = o->flags;
     store->block_bytes = o->block_bytes;
+    store->sync_align = o->sync_align;
+    store->sync_interval_ms = o->sync_interval_ms;
+    store->sync_interval_bytes = o->sync_interval_bytes;
+    store->tail_bytes_max = o->tail_bytes_max;
+    store->alive = &ssti_awake;
     store->direct = !SSTI_BIG_ENDIAN;
     *out = store;
     return SST_OK;
@@ -4984,21 +6046,42 @@ static void ssti_extents_free(const sst_allocator *a, ssti_extent *items, uint32
     ssti_free(a, items, capacity * sizeof *items);
 }
 
-static void ssti_store_free(sst_store *store) {
+static void ssti_text_free(const sst_allocator *a, char *text) {
+    if (text != NULL) ssti_free(a, text, strlen(text) + 1);
+}
+
+/* Frees everything and closes the file as it is. */
+static int ssti_store_free(sst_store *store) {
     sst_allocator a = store->allocator;
+    uint32_t i;
+    int result = SST_OK;
     while (store->handles != NULL) sst_stream_close(store->handles);
     ssti_store_forget(store);
+    if (store->live != NULL) store->spare_count = 0;        /* in the companion */
+    ssti_live_unmap(store);
+    for (i = 0; i < store->segment_count; i++) {
+        ssti_extent *e = &store->segments[i];
+        if (store->io.unmap != NULL) {
+            (void)store->io.unmap(store->io.user, store->file, e->memory, e->memory_bytes);
+        }
+    }
+    ssti_free(&a, store->segments, store->segment_capacity * sizeof(ssti_extent));
+    if (store->file != NULL) result = store->io.close(store->io.user, store->file);
+    sstp_guard_free(store->guard);
+    ssti_text_free(&a, store->path);
+    ssti_text_free(&a, store->live_path);
+    ssti_free(&a, store->staging, store->staging_bytes);
     ssti_extents_free(&a, store->spare, store->spare_count, store->spare_capacity);
     ssti_extents_free(&a, store->retired, store->retired_count, store->retired_capacity);
     ssti_extents_free(&a, store->extents, store->extent_count, store->extent_capacity);
     ssti_free(&a, store, sizeof *store);
+    return result;
 }
 
 /* ---- creating ---- */
 
 /* uuid (version 4, RFC 9562), salt and session id, from the seed or from the host. */
-static int ssti_store_identify(sst_store *store, uint64_t seed, uint8_t *uuid,
-                               uint64_t *session) {
+static int ssti_store_identify(sst_store *store, uint64_t seed, uint8_t *uuid) {
     uint64_t words[3];
     if (seed != 0) {
         int i;
@@ -5014,15 +6097,13 @@ static int ssti_store_identify(sst_store *store, uint64_t seed, uint8_t *uuid,
     uuid[6] = (uint8_t)((uuid[6] & 0x0F) | 0x40);
     uuid[8] = (uint8_t)((uuid[8] & 0x3F) | 0x80);
     store->salt = (uint32_t)ssti_random(&store->random);
-    *session = ssti_random(&store->random);
+    store->session = ssti_random(&store->random) | 1;       /* not 0: SYNC records without one */
     return SST_OK;
 }
 
 /* The file header and the session's first SYNC. */
-static int ssti_store_begin(sst_store *store, uint64_t seed) {
+static int ssti_store_begin(sst_store *store) {
     uint8_t *h = store->header;
-    uint64_t session;
-    SSTI_TRY(ssti_store_identify(store, seed, h + 16, &session));
     memcpy(h, ssti_file_magic, 8);
     ssti_put16(h + 8, SSTI_VERSION_MAJOR);
     ssti_put16(h + 10, SSTI_VERSION_MINOR);
@@ -5031,16 +6112,166 @@ static int ssti_store_begin(sst_store *store, uint64_t seed) {
         ssti_put64(h + 32, (uint64_t)store->io.now_ns(store->io.user, SST_CLOCK_REALTIME));
     }
     ssti_file_header_seal(h);
-    SSTI_TRY(ssti_extent_room(store, SSTI_RECORD_BYTES));
-    memcpy(store->extents[0].data, h, SSTI_RECORD_BYTES);
-    store->extents[0].used = SSTI_RECORD_BYTES;
+    if (store->file != NULL) {
+        SSTI_TRY(ssti_file_write(store, store->file, 0, h, SSTI_RECORD_BYTES));
+    } else {
+        SSTI_TRY(ssti_extent_room(store, SSTI_RECORD_BYTES));
+        memcpy(store->extents[0].data, h, SSTI_RECORD_BYTES);
+        store->extents[0].used = SSTI_RECORD_BYTES;
+    }
     store->end = SSTI_RECORD_BYTES;
-    return ssti_record_bare(store, SSTI_SYNC, 0, 0, ssti_signed(session));
+    return ssti_record_bare(store, SSTI_SYNC, 0, 0, ssti_signed(store->session));
 }
 
 /* Tells the caller why there is no store. */
 static int ssti_make_failed(const sst_options *options, int result, const char *what) {
-    if (options != NULL && options->error != NULL) (void)ssti_fail(options->error, result, what);
+    if (options != NULL && options->error != NULL) {
+        (void)ssti_fail(options->error, result, what);
+        options->error->os_error = ssti_os_error(result);
+    }
+    return result;
+}
+
+/* A path with something behind it; NULL: no memory. */
+static char *ssti_path_copy(const sst_allocator *a, const char *path, const char *suffix) {
+    size_t n = strlen(path), m = strlen(suffix);
+    char *copy = (char *)ssti_alloc(a, n + m + 1);
+    if (copy == NULL) return NULL;
+    memcpy(copy, path, n);
+    memcpy(copy + n, suffix, m);
+    copy[n + m] = 0;
+    return copy;
+}
+
+/* Keeps the paths, and asks whether io can do what a file needs. */
+static int ssti_store_paths(sst_store *store, const char *path, const char *live_path) {
+    const sst_allocator *a = &store->allocator;
+    const sst_io *io = &store->io;
+    if (io->open == NULL || io->close == NULL) return SST_ERR_UNSUPPORTED;
+    store->path = ssti_path_copy(a, path, "");
+    store->live_path = live_path != NULL ? ssti_path_copy(a, live_path, "")
+                                         : ssti_path_copy(a, path, "-live");
+    return store->path == NULL || store->live_path == NULL ? SST_ERR_MEMORY : SST_OK;
+}
+
+static int ssti_file_lock(const sst_store *store, void *file, int how) {
+    return store->io.lock == NULL ? SST_OK : store->io.lock(store->io.user, file, how);
+}
+
+/* Was this file never written: shorter than its header, or a header of zeros? */
+static int ssti_file_unwritten(sst_store *store, void *file, bool *unwritten) {
+    uint8_t head[SSTI_RECORD_BYTES];
+    size_t done = 0, n = 0, i;
+    while (n < sizeof head) {
+        if (store->io.read_at == NULL) return SST_ERR_EXISTS;
+        SSTI_TRY(store->io.read_at(store->io.user, file, n, head + n, sizeof head - n, &done));
+        if (done == 0 || done > sizeof head - n) break;
+        n += done;
+    }
+    *unwritten = true;
+    for (i = 0; i < n && n == sizeof head; i++) {
+        if (head[i] != 0) *unwritten = false;
+    }
+    return SST_OK;
+}
+
+/* A file is there: takes it over, or removes it, or refuses. */
+static int ssti_create_over(sst_store *store, void *file) {
+    const sst_io *io = &store->io;
+    bool unwritten = false;
+    SSTI_TRY(ssti_file_unwritten(store, file, &unwritten));
+    if (!unwritten && (store->flags & SST_REPLACE) == 0) return SST_ERR_EXISTS;
+    SSTI_TRY(ssti_file_lock(store, file, SST_IO_LOCK));
+    if (!unwritten) {
+        if (io->remove == NULL) return SST_ERR_UNSUPPORTED;
+        SSTI_TRY(io->remove(io->user, store->path));
+        return SST_ERR_NOT_FOUND;
+    }
+    SSTI_TRY(ssti_file_unwritten(store, file, &unwritten));     /* again, under the lock */
+    if (!unwritten) return SST_ERR_EXISTS;
+    if (io->resize != NULL) SSTI_TRY(io->resize(io->user, file, 0));
+    return SST_OK;
+}
+
+/* The companion of a store that is not there may hold the only copy of its rows. */
+static int ssti_create_companion(sst_store *store, bool *there) {
+    const sst_io *io = &store->io;
+    void *file = NULL;
+    int result = io->open(io->user, store->live_path, SST_IO_READ, &file);
+    *there = false;
+    if (result == SST_ERR_NOT_FOUND) return SST_OK;
+    if (result != SST_OK) return result;
+    (void)io->close(io->user, file);
+    *there = true;
+    if ((store->flags & SST_REPLACE) == 0) return SST_ERR_EXISTS;
+    return io->remove == NULL ? SST_ERR_UNSUPPORTED : SST_OK;
+}
+
+/* Makes the file, empty and locked. */
+static int ssti_create_file(sst_store *store) {
+    const sst_io *io = &store->io;
+    const uint32_t mode = SST_IO_READ | SST_IO_WRITE;
+    void *file = NULL;
+    bool companion;
+    int result;
+    if (io->write_at == NULL) return SST_ERR_UNSUPPORTED;
+    SSTI_TRY(ssti_create_companion(store, &companion));
+    result = io->open(io->user, store->path, mode, &file);
+    if (result == SST_OK) {
+        result = ssti_create_over(store, file);
+        if (result != SST_OK) (void)io->close(io->user, file);
+    }
+    if (result != SST_OK && result != SST_ERR_NOT_FOUND) return result;
+    if (result == SST_OK) store->file = file;
+    if (companion) SSTI_TRY(io->remove(io->user, store->live_path));
+    if (store->file == NULL) {
+        SSTI_TRY(io->open(io->user, store->path, mode | SST_IO_CREATE | SST_IO_EXCLUSIVE, &file));
+        store->file = file;
+        SSTI_TRY(ssti_file_lock(store, file, SST_IO_LOCK));
+    }
+    store->created = true;
+    return SST_OK;
+}
+
+/* From now on a forked child cannot use the store. */
+static void ssti_store_guard(sst_store *store) {
+    store->guard = sstp_guard_make();
+    if (store->guard != NULL) store->alive = store->guard;
+}
+
+/* The companion of this session, if there is to be one. */
+static int ssti_store_live(sst_store *store) {
+    const sst_io *io = &store->io;
+    char *temporary;
+    int result;
+    if (store->file == NULL || (store->flags & SST_NO_LIVE) != 0 || io->map == NULL ||
+        io->reserve == NULL || io->resize == NULL || io->rename == NULL) return SST_OK;
+    temporary = ssti_path_copy(&store->allocator, store->live_path, "-new");
+    if (temporary == NULL) return SST_ERR_MEMORY;
+    result = ssti_live_make(store, temporary);
+    ssti_text_free(&store->allocator, temporary);
+    return result;
+}
+
+/* Makes the contents of a new store, on `path` or in memory. */
+static int ssti_store_create(sst_store *store, const char *path, const sst_options *o) {
+    int result;
+    SSTI_TRY(ssti_store_identify(store, o->seed, store->header + 16));
+    if (path != NULL) {
+        if (store->path == NULL) SSTI_TRY(ssti_store_paths(store, path, o->live_path));
+        SSTI_TRY(ssti_create_file(store));
+    }
+    store->created = true;
+    store->writable = true;
+    result = ssti_store_begin(store);
+    if (result == SST_OK) result = ssti_store_live(store);
+    if (result == SST_OK && store->file != NULL) ssti_store_guard(store);
+    if (result != SST_OK && store->file != NULL && store->io.remove != NULL) {
+        (void)store->io.remove(store->io.user, store->path);
+    }
+    if (result == SST_OK && store->file != NULL && store->io.now_ns != NULL) {
+        store->sync_ns = store->io.now_ns(store->io.user, SST_CLOCK_MONOTONIC);
+    }
     return result;
 }
 
@@ -5054,19 +6285,14 @@ SST_API int sst_create(const char *path, const sst_options *options, sst_store *
     if (result != SST_OK) {
         return ssti_make_failed(options, result, SSTI_TEXT("an option is not allowed"));
     }
-    if (path != NULL) {
-        return ssti_make_failed(options, SST_ERR_UNSUPPORTED,
-                                SSTI_TEXT("this version keeps stores in memory only"));
-    }
     result = ssti_store_new(&o, &store);
     if (result == SST_OK) {
-        store->writable = true;
-        result = ssti_store_begin(store, o.seed);
-        if (result != SST_OK) ssti_store_free(store);
+        result = ssti_store_create(store, path, &o);
+        if (result != SST_OK) (void)ssti_store_free(store);
     }
     if (result == SST_OK) *out = store;
     return ssti_make_failed(options, result, result == SST_OK ? "" :
-                            SSTI_TEXT("no memory, or no randomness and no seed"));
+                            SSTI_TEXT("the store could not be created"));
 }
 
 /* ---- opening ---- */
@@ -5074,7 +6300,7 @@ SST_API int sst_create(const char *path, const sst_options *options, sst_store *
 #if SSTI_HAS_READ
 
 /* S of >>format: how far the file is known to have been on stable storage. */
-static uint64_t ssti_scan_synced(const sst_store *store) {
+static uint64_t ssti_scan_synced(sst_store *store) {
     ssti_walk w;
     uint64_t synced = 0;
     ssti_walk_begin(&w, store);
@@ -5089,30 +6315,47 @@ static uint64_t ssti_scan_synced(const sst_store *store) {
     return synced;
 }
 
+/* Must the payload of such a record be read while hopping? */
+static bool ssti_scan_defines(const ssti_header *h) {
+    return h->type == SSTI_STREAM || h->type == SSTI_META || h->type == SSTI_FINISH ||
+           h->type == SSTI_INDEX;
+}
+
 /* Applies a record that defines something. What makes no sense is passed over. An INDEX counts
  * only where something before it was lost: records win over it. */
 static int ssti_scan_define(sst_store *store, const ssti_walk *w, bool *lost) {
     ssti_cursor c;
-    int result = SST_OK;
-    c.at = ssti_walk_payload(w);
+    ssti_loaded l;
+    int result;
+    if (!ssti_scan_defines(&w->header)) {
+        return w->header.type >= SSTI_MUST_UNDERSTAND ? SST_ERR_UNSUPPORTED : SST_OK;
+    }
+    result = ssti_load(store, w->offset + SSTI_RECORD_BYTES, w->header.payload, &l);
+    if (result == SST_ERR_CORRUPT) return store->read_error;    /* SST_OK: not within the file */
+    if (result != SST_OK) return result;
+    c.at = l.bytes;
     c.left = w->header.payload;
     switch (w->header.type) {
     case SSTI_STREAM:
     case SSTI_META:
     case SSTI_FINISH: result = ssti_define(store, &w->header, c); break;
-    case SSTI_INDEX:
+    default:
         store->index_offset = w->offset;
         if (*lost) result = ssti_index_define(store, c);
         if (result == SST_OK) *lost = false;
         break;
-    default:
-        if (w->header.type >= SSTI_MUST_UNDERSTAND) result = SST_ERR_UNSUPPORTED;
-        break;
     }
+    ssti_unload(store, &l);
     return result == SST_ERR_CORRUPT ? SST_OK : result;
 }
 
-/* Finds the cut, and applies the definitions before it. */
+/* A session begins with a SYNC that names it. */
+static void ssti_scan_session(sst_store *store, const ssti_header *h) {
+    if (h->type == SSTI_SYNC && h->first_time != 0) store->session = (uint64_t)h->first_time;
+}
+
+/* Finds the cut, and applies the definitions before it. The store's sequence number becomes that
+ * of the next record. */
 static int ssti_scan_cut(sst_store *store, uint64_t *cut, bool *ended) {
     ssti_walk w;
     uint64_t synced = store->synced;
@@ -5131,34 +6374,51 @@ static int ssti_scan_cut(sst_store *store, uint64_t *cut, bool *ended) {
             return SST_OK;
         }
         *ended = w.header.type == SSTI_END;
+        store->sequence = w.header.sequence + 1;
+        ssti_scan_session(store, &w.header);
         if (w.gap != w.offset || !w.sound) lost = true;
         if (w.sound) SSTI_TRY(ssti_scan_define(store, &w, &lost));
     }
 }
 
-/* Collects the blocks of every stream, in lists in the order of the streams. */
+/* New rows: whether a timeline is sorted has to be found out again. */
+static void ssti_clocks_forget(ssti_series *s) {
+    uint32_t i;
+    for (i = 0; i < s->timeline_count; i++) {
+        if (s->clocks[i].sorted == SSTI_SORTED) s->clocks[i].sorted = SSTI_SORTED_UNKNOWN;
+    }
+}
+
+/* Adds the block that a walk found to the list of its stream: of `lists`, which are in the order
+ * of the streams, or of the streams themselves. */
+static int ssti_scan_block(sst_store *store, const ssti_walk *w, ssti_list **lists) {
+    const ssti_header *h = &w->header;
+    const ssti_series *s;
+    ssti_block b;
+    uint32_t at;
+    bool found;
+    int result;
+    if (h->type != SSTI_BLOCK || h->payload < SSTI_ENTRY_BYTES) return SST_OK;
+    at = ssti_series_find(store, h->stream, &found);
+    if (!found || !ssti_series_at(store, at)->readable) return SST_OK;
+    s = ssti_series_at(store, at);
+    memset(&b, 0, sizeof b);
+    b.offset = w->offset;
+    b.data = ssti_bytes(store, w->offset, SSTI_RECORD_BYTES + h->payload);
+    b.first_row = h->first_row;
+    b.first_time = h->first_time;
+    b.last_time = h->last_time;
+    b.rows = h->rows;
+    result = ssti_list_add(s, lists == NULL ? s->list : lists[at], &b);
+    if (lists == NULL && result == SST_OK) ssti_clocks_forget(ssti_series_at(store, at));
+    return result == SST_ERR_CORRUPT ? SST_OK : result;
+}
+
+/* Collects the blocks of every stream. */
 static int ssti_scan_blocks(sst_store *store, ssti_list **lists) {
     ssti_walk w;
     ssti_walk_begin(&w, store);
-    while (ssti_walk_next(&w)) {
-        const ssti_header *h = &w.header;
-        ssti_block b;
-        uint32_t at;
-        bool found;
-        int result;
-        if (h->type != SSTI_BLOCK || h->payload < SSTI_ENTRY_BYTES) continue;
-        at = ssti_series_find(store, h->stream, &found);
-        if (!found || !ssti_series_at(store, at)->readable) continue;
-        memset(&b, 0, sizeof b);
-        b.offset = w.offset;
-        b.data = ssti_bytes(store, w.offset, SSTI_RECORD_BYTES + h->payload);
-        b.first_row = h->first_row;
-        b.first_time = h->first_time;
-        b.last_time = h->last_time;
-        b.rows = h->rows;
-        result = ssti_list_add(ssti_series_at(store, at), lists[at], &b);
-        if (result != SST_OK && result != SST_ERR_CORRUPT) return result;
-    }
+    while (ssti_walk_next(&w)) SSTI_TRY(ssti_scan_block(store, &w, lists));
     return SST_OK;
 }
 
@@ -5201,27 +6461,41 @@ static bool ssti_index_mend(sst_store *store) {
     return mended;
 }
 
-/* Reads a file by hopping from header to header. */
+/* Maps what counts of a file. Where that cannot be, blocks are mapped, or read, one by one. */
+static void ssti_file_map(sst_store *store) {
+    if (store->file != NULL && store->io.map != NULL && (store->flags & SST_NO_MAP) == 0) {
+        (void)ssti_segment_map(store, 0, store->file_bytes);
+    }
+}
+
+/* Reads a file by hopping from header to header: positionally, until the cut is known. A read that
+ * fails must not pass for a cut. */
 static int ssti_store_scan(sst_store *store) {
-    uint64_t cut, size = store->image_bytes;
+    uint64_t cut, size = store->file_bytes;
+    store->read_error = SST_OK;
     store->synced = ssti_scan_synced(store);
     SSTI_TRY(ssti_scan_cut(store, &cut, &store->finished));
-    store->image_bytes = cut < size ? cut : size;
-    store->torn_bytes = size - store->image_bytes;
+    if (store->read_error != SST_OK) return store->read_error;
+    store->file_bytes = cut < size ? cut : size;
+    store->torn_bytes = size - store->file_bytes;
     if (store->torn_bytes != 0) store->finished = false;
-    return ssti_scan_lists(store);
+    ssti_file_map(store);
+    SSTI_TRY(ssti_scan_lists(store));
+    return store->read_error;
 }
 
 /* Reads a file by its END and INDEX. */
 static int ssti_store_load(sst_store *store) {
     ssti_header h;
-    uint64_t size = store->image_bytes, end = size - SSTI_RECORD_BYTES;
+    uint64_t size = store->file_bytes, end = size - SSTI_RECORD_BYTES;
     if (size < 2 * SSTI_RECORD_BYTES || size % 64 != 0 || !ssti_header_at(store, end, &h) ||
         h.type != SSTI_END || h.payload != 0 || (h.flags & SSTI_END_UNSYNCED) != 0 ||
         h.first_row == 0 || h.first_row >= end) return SST_ERR_CORRUPT;
+    ssti_file_map(store);
     SSTI_TRY(ssti_index_load(store, h.first_row));
     store->synced = end;
-    store->finished = true;
+    store->sequence = h.sequence + 1;
+    store->finished = store->indexed = true;
     return SST_OK;
 }
 
@@ -5236,11 +6510,11 @@ static int ssti_file_header_check(const uint8_t *h) {
 
 /* Takes the file header; where it is damaged, the salt of the first record that validates. */
 static int ssti_store_header(sst_store *store) {
-    const uint8_t *p = ssti_bytes(store, 0, SSTI_RECORD_BYTES);
+    uint8_t copy[SSTI_RECORD_BYTES];
+    ssti_header h;
     uint64_t at;
     int result;
-    if (p == NULL) return SST_ERR_FORMAT;
-    memcpy(store->header, p, SSTI_RECORD_BYTES);
+    if (!ssti_copy_at(store, 0, store->header, SSTI_RECORD_BYTES)) return SST_ERR_FORMAT;
     result = ssti_file_header_check(store->header);
     if (result == SST_OK) {
         store->salt = ssti_get32(store->header + 12);
@@ -5248,32 +6522,35 @@ static int ssti_store_header(sst_store *store) {
     }
     if (result == SST_ERR_UNSUPPORTED) return result;
     memset(store->header, 0, SSTI_RECORD_BYTES);
-    for (at = SSTI_RECORD_BYTES; (p = ssti_bytes(store, at, SSTI_RECORD_BYTES)) != NULL; at += 64) {
-        uint8_t copy[SSTI_RECORD_BYTES];
-        ssti_header h;
-        if (memcmp(p, ssti_record_magic, 4) != 0) continue;
-        memcpy(copy, p, sizeof copy);
+    at = SSTI_RECORD_BYTES;
+    while (ssti_copy_at(store, at, copy, sizeof copy)) {
         if (ssti_header_decode(copy, at, &h)) {
             store->salt = h.salt;
             return SST_OK;
         }
+        at = ssti_seek_magic(store, at + 64);
     }
     return SST_ERR_FORMAT;
 }
 
 /* Where the file header was damaged, the INDEX has a copy. */
 static void ssti_store_header_mend(sst_store *store) {
+    ssti_loaded l;
     ssti_cursor c;
-    if (store->header[0] != 0 || store->index_offset == 0) return;
-    if (ssti_index_at(store, store->index_offset, &c) && ssti_file_header_check(c.at) == SST_OK) {
-        memcpy(store->header, c.at, SSTI_RECORD_BYTES);
-    }
+    if (store->header[0] != 0 || store->index_offset == 0 ||
+        ssti_index_at(store, store->index_offset, &l, &c) != SST_OK) return;
+    if (ssti_file_header_check(c.at) == SST_OK) memcpy(store->header, c.at, SSTI_RECORD_BYTES);
+    ssti_unload(store, &l);
 }
 
 static int ssti_store_read(sst_store *store) {
     int result;
-    SSTI_TRY(ssti_store_header(store));
+    store->read_error = SST_OK;
+    result = ssti_store_header(store);
+    if (result == SST_ERR_FORMAT && store->read_error != SST_OK) return store->read_error;
+    SSTI_TRY(result);
     result = ssti_store_load(store);
+    if (store->read_error != SST_OK) return store->read_error;
     if (result == SST_ERR_CORRUPT || result == SST_ERR_LIMIT) {
         ssti_store_forget(store);
         result = ssti_store_scan(store);
@@ -5282,60 +6559,613 @@ static int ssti_store_read(sst_store *store) {
     return result;
 }
 
+/* Why a store could not be opened, in words. */
+static const char *ssti_open_text(int result) {
+    switch (result) {
+    case SST_OK: return "";
+    case SST_ERR_ARG: return SSTI_TEXT("an argument is not allowed");
+    case SST_ERR_FORMAT: return SSTI_TEXT("this is not a store");
+    case SST_ERR_UNSUPPORTED: return SSTI_TEXT("of a newer format, or io cannot do it");
+    case SST_ERR_CORRUPT: return SSTI_TEXT("a checksum is wrong");
+    case SST_ERR_MEMORY: return SSTI_TEXT("out of memory");
+    case SST_ERR_NOT_FOUND: return SSTI_TEXT("there is no such file");
+    case SST_ERR_LOCKED: return SSTI_TEXT("another process records to it");
+    default: return SSTI_TEXT("the file could not be opened");
+    }
+}
+
+/* Ends an opening: gives the store out, or frees it. */
+static int ssti_open_done(sst_store *store, const sst_options *options, int result,
+                          sst_store **out) {
+    if (result == SST_OK) *out = store;
+    else (void)ssti_store_free(store);
+    return ssti_make_failed(options, result, ssti_open_text(result));
+}
+
 SST_API int sst_open_memory(const void *bytes, size_t size, const sst_options *options,
                             sst_store **out) {
     sst_options o;
     sst_store *store;
-    const char *what = "";
     int result;
     if (out == NULL) return ssti_make_failed(options, SST_ERR_ARG, SSTI_TEXT("out is NULL"));
     *out = NULL;
-    result = ssti_options_check(options, &o);
-    if (result != SST_OK || bytes == NULL) {
-        return ssti_make_failed(options, SST_ERR_ARG, SSTI_TEXT("an argument is not allowed"));
-    }
-    result = ssti_store_new(&o, &store);
-    if (result != SST_OK) return ssti_make_failed(options, result, SSTI_TEXT("out of memory"));
+    result = bytes == NULL ? SST_ERR_ARG : ssti_options_check(options, &o);
+    if (result == SST_OK) result = ssti_store_new(&o, &store);
+    if (result != SST_OK) return ssti_make_failed(options, result, ssti_open_text(result));
     store->image = (const uint8_t *)bytes;
-    store->image_bytes = size;
+    store->file_bytes = size;
     if (((uintptr_t)bytes & 7) != 0) store->direct = false;
     result = ssti_store_read(store);
     if (result == SST_OK && (o.flags & SST_VERIFY) != 0) result = sst_verify(store, NULL);
-    if (result == SST_ERR_FORMAT) what = SSTI_TEXT("this is not a store");
-    else if (result == SST_ERR_UNSUPPORTED) what = SSTI_TEXT("of a newer format");
-    else if (result == SST_ERR_CORRUPT) what = SSTI_TEXT("a checksum is wrong");
-    else if (result != SST_OK) what = SSTI_TEXT("out of memory");
-    if (result == SST_OK) *out = store;
-    else ssti_store_free(store);
-    return ssti_make_failed(options, result, what);
+    return ssti_open_done(store, options, result, out);
+}
+
+/* Opens the file and reads what it says of itself. */
+static int ssti_open_file(sst_store *store, uint32_t mode) {
+    const sst_io *io = &store->io;
+    if (io->read_at == NULL || io->size == NULL) return SST_ERR_UNSUPPORTED;
+    SSTI_TRY(io->open(io->user, store->path, mode, &store->file));
+    if ((mode & SST_IO_WRITE) != 0) SSTI_TRY(ssti_file_lock(store, store->file, SST_IO_LOCK));
+    store->exclusive = (mode & SST_IO_WRITE) != 0;
+    return io->size(io->user, store->file, &store->file_bytes);
+}
+
+/* Is another process writing the file? */
+static void ssti_open_state(sst_store *store) {
+    store->recording = ssti_file_lock(store, store->file, SST_IO_LOCK_QUERY) == SST_ERR_LOCKED;
+}
+
+/* Takes what follows in a file that is being recorded: records count as far as all of them, and
+ * all columns of blocks, validate. */
+static int ssti_refresh(sst_store *store) {
+    uint64_t size;
+    ssti_walk w;
+    SSTI_TRY(store->io.size(store->io.user, store->file, &size));
+    ssti_walk_begin(&w, store);
+    w.at = ssti_round_up(store->file_bytes, 64);
+    if (store->sequence != 0) w.sequence = store->sequence - 1;
+    if (size <= w.at) return SST_OK;
+    store->file_bytes = size;
+    store->read_error = SST_OK;
+    for (;;) {
+        uint64_t at = w.at;
+        bool lost = false;
+        int result = SST_OK;
+        if (!ssti_walk_next(&w) || w.gap != w.offset || !w.sound ||
+            (w.header.type == SSTI_BLOCK && !ssti_block_sound(store, w.offset, &w.header))) {
+            store->file_bytes = at < size ? at : size;
+            store->torn_bytes = size - store->file_bytes;
+            return store->read_error;
+        }
+        if (w.header.type == SSTI_BLOCK) result = ssti_scan_block(store, &w, NULL);
+        else result = ssti_scan_define(store, &w, &lost);
+        if (result != SST_OK) {
+            store->file_bytes = at;
+            return result;
+        }
+        store->sequence = w.header.sequence + 1;
+        store->finished = w.header.type == SSTI_END;
+        ssti_scan_session(store, &w.header);
+        if (w.header.type == SSTI_SYNC && w.header.first_row > store->synced) {
+            store->synced = w.header.first_row;
+        }
+    }
+}
+
+/* ---- reading the companion ---- */
+
+/* A companion that is being read: always by copies, since its writer may be at work. */
+typedef struct ssti_tails {
+    sst_store *store;
+    void *file;
+    uint64_t size;
+    uint8_t head[SSTI_LIVE_TABLES + 8 * SSTI_CHUNKS];
+} ssti_tails;
+
+/* A half that a descriptor points at, copied when it is needed. */
+typedef struct ssti_tail_half {
+    uint32_t capacity;
+    uint64_t first_row, place, bytes;
+    uint8_t *copy;
+} ssti_tail_half;
+
+static bool ssti_tails_copy(const ssti_tails *t, uint64_t offset, void *to, size_t size) {
+    const sst_io *io = &t->store->io;
+    uint8_t *p = (uint8_t *)to;
+    if (offset > t->size || size > t->size - offset) return false;
+    while (size != 0) {
+        size_t done = 0;
+        if (io->read_at(io->user, t->file, offset, p, size, &done) != SST_OK || done == 0 ||
+            done > size) return false;
+        p += done;
+        offset += done;
+        size -= done;
+    }
+    return true;
+}
+
+/* Opens the companion, if it is that of the store's newest session. */
+static bool ssti_tails_open(sst_store *store, ssti_tails *t) {
+    const sst_io *io = &store->io;
+    memset(t, 0, sizeof *t);
+    t->store = store;
+    if (io->open(io->user, store->live_path, SST_IO_READ, &t->file) != SST_OK) return false;
+    if (io->size(io->user, t->file, &t->size) == SST_OK &&
+        ssti_tails_copy(t, 0, t->head, sizeof t->head) &&
+        memcmp(t->head, ssti_live_magic, 8) == 0 &&
+        ssti_get32(t->head + 40) == sst_crc32c(t->head, 40, 0) &&
+        ssti_get32(t->head + 8) == SSTI_LIVE_VERSION && ssti_get32(t->head + 12) == store->salt &&
+        memcmp(t->head + 16, store->header + 16, 16) == 0 &&
+        ssti_get64(t->head + 32) == store->session) return true;
+    (void)io->close(io->user, t->file);
+    return false;
+}
+
+/* The halves that a stream's descriptors point at, as far as they can be. */
+static uint32_t ssti_tails_halves(const ssti_tails *t, const ssti_series *s,
+                                  ssti_tail_half *halves) {
+    uint32_t place, chunk = ssti_chunk(s->number - 1, &place), i, n = 0;
+    uint64_t table = ssti_get64(t->head + SSTI_LIVE_TABLES + 8 * chunk);
+    uint8_t slot[SSTI_LIVE_SLOT];
+    if (table == 0 || table > t->size ||
+        !ssti_tails_copy(t, table + (uint64_t)place * SSTI_LIVE_SLOT, slot, sizeof slot)) return 0;
+    for (i = 0; i < 4; i++) {
+        const uint8_t *d = slot + i / 2 * SSTI_LIVE_HALF + i % 2 * SSTI_LIVE_DESCRIPTOR;
+        ssti_tail_half *h = &halves[n];
+        memset(h, 0, sizeof *h);
+        h->capacity = ssti_get32(d + 4);
+        h->first_row = ssti_get64(d + 8);
+        h->place = ssti_get64(d + 16);
+        h->bytes = ssti_get64(d + 24);
+        if (ssti_get32(d + 60) != sst_crc32c(d, 60, 0) || h->capacity == 0 ||
+            h->first_row > INT64_MAX / 2 || h->place > t->size || h->bytes > t->size - h->place ||
+            h->capacity > SSTI_BLOCK_BYTES_MAX / s->row_bytes ||
+            h->bytes != ssti_half_layout(s, NULL, h->capacity, NULL) +
+                            ssti_round_up((uint64_t)h->capacity * 4, 64)) continue;
+        n++;
+    }
+    return n;
+}
+
+/* How many rows of a copied half, from `row` on, hold their check words and increase in time. */
+static uint32_t ssti_tails_count(const ssti_series *s, const ssti_tail_half *h, uint64_t row,
+                                 int64_t *last, bool any) {
+    uint8_t *columns[SSTI_MAX_COLUMNS];
+    const uint8_t *const_columns[SSTI_MAX_COLUMNS];
+    const uint8_t *check = h->copy + ssti_half_layout(s, h->copy, h->capacity, columns);
+    uint32_t c, at = (uint32_t)(row - h->first_row), n = 0;
+    for (c = 0; c < s->column_count; c++) const_columns[c] = columns[c];
+    for (; at + n < h->capacity; n++) {
+        uint32_t word;
+        int64_t time = ssti_native_time(columns[0] + (size_t)(at + n) * 8);
+        memcpy(&word, check + (size_t)(at + n) * 4, 4);
+        if (word != ssti_check_row(s, const_columns, at + n, row + n) || (any && time <= *last)) {
+            break;
+        }
+        *last = time;
+        any = true;
+    }
+    return n;
+}
+
+/* Rows found in the companion: at most one run in each half. */
+typedef struct ssti_tail_runs {
+    const ssti_tail_half *half[4];
+    uint32_t at[4], count[4], runs;
+    uint64_t rows;
+} ssti_tail_runs;
+
+/* Copies the rows that were found into a half of the reader's own, which takes the place of the one
+ * there was. */
+static int ssti_tails_attach(ssti_series *s, uint64_t first_row, const ssti_tail_runs *r) {
+    const sst_allocator *a = &s->store->allocator;
+    ssti_half *h = &s->halves[0];
+    uint8_t *to[SSTI_MAX_COLUMNS], *from[SSTI_MAX_COLUMNS], *base;
+    size_t bytes = ssti_half_layout(s, NULL, (uint32_t)r->rows, NULL);
+    uint32_t i, c, done = 0;
+    base = (uint8_t *)ssti_alloc(a, bytes);
+    if (base == NULL) return SST_ERR_MEMORY;
+    (void)ssti_half_layout(s, base, (uint32_t)r->rows, to);
+    for (i = 0; i < r->runs; i++) {
+        (void)ssti_half_layout(s, r->half[i]->copy, r->half[i]->capacity, from);
+        for (c = 0; c < s->column_count; c++) {
+            size_t n = s->columns[c].row_bytes;
+            memcpy(to[c] + done * n, from[c] + r->at[i] * n, r->count[i] * n);
+        }
+        done += r->count[i];
+    }
+    ssti_free(a, h->base, h->bytes);
+    h->base = base;
+    h->bytes = bytes;
+    h->place = h->front = 0;
+    h->capacity = h->count = (uint32_t)r->rows;
+    h->first_row = first_row;
+    h->state = SSTI_HALF_ACTIVE;
+    s->half = 0;
+    return SST_OK;
+}
+
+/* Copies the halves that may hold rows which no block has yet. */
+static int ssti_tails_load(const ssti_tails *t, const ssti_series *s, ssti_tail_half *halves,
+                           uint32_t *count) {
+    uint64_t first_row = ssti_list_end(s->list, s->list->count);
+    uint32_t i, n = s->readable ? ssti_tails_halves(t, s, halves) : 0;
+    *count = n;
+    for (i = 0; i < n; i++) {
+        ssti_tail_half *h = &halves[i];
+        if (h->first_row + h->capacity <= first_row) continue;
+        h->copy = (uint8_t *)ssti_alloc(&t->store->allocator, (size_t)h->bytes);
+        if (h->copy == NULL) return SST_ERR_MEMORY;
+        if (!ssti_tails_copy(t, h->place, h->copy, (size_t)h->bytes)) memset(h->copy, 0, 1);
+    }
+    return SST_OK;
+}
+
+/* Finds the rows in copied halves that follow on what the blocks hold: a run in one half, then
+ * perhaps in another. */
+static void ssti_tails_find(const ssti_series *s, const ssti_tail_half *halves, uint32_t n,
+                            ssti_tail_runs *r) {
+    uint32_t blocks = s->list->count, i = 0;
+    uint64_t first_row = ssti_list_end(s->list, blocks);
+    int64_t last = blocks == 0 ? 0 : ssti_list_at(s->list, blocks - 1)->last_time;
+    memset(r, 0, sizeof *r);
+    while (i < n && r->runs < 4) {
+        const ssti_tail_half *h = &halves[i++];
+        uint64_t row = first_row + r->rows;
+        uint32_t found;
+        if (h->copy == NULL || row < h->first_row || row - h->first_row >= h->capacity) continue;
+        found = ssti_tails_count(s, h, row, &last, row != 0);
+        if (found == 0 || r->rows + found > UINT32_MAX) continue;
+        r->half[r->runs] = h;
+        r->at[r->runs] = (uint32_t)(row - h->first_row);
+        r->count[r->runs++] = found;
+        r->rows += found;
+        i = 0;                          /* the rest may be in a half that was passed over */
+    }
+}
+
+/* Takes the rows of one stream. The companion is copied first, then the store is looked at again:
+ * a row that was there at the beginning is in the copy or, sealed meanwhile, in the store. */
+static int ssti_tails_take(const ssti_tails *t, ssti_series *s) {
+    sst_store *store = t->store;
+    ssti_tail_half halves[4];
+    ssti_tail_runs r;
+    uint32_t i, n;
+    int result = ssti_tails_load(t, s, halves, &n);
+    s->check_seed = ssti_check_seed(store->session, s->number);
+    if (result == SST_OK && !store->exclusive) result = ssti_refresh(store);
+    if (result == SST_OK) {
+        uint64_t first_row = ssti_list_end(s->list, s->list->count);
+        ssti_tails_find(s, halves, n, &r);
+        if (r.rows != 0 && first_row + r.rows > s->halves[0].first_row + s->halves[0].count) {
+            result = ssti_tails_attach(s, first_row, &r);
+            ssti_clocks_forget(s);
+        }
+    }
+    for (i = 0; i < n; i++) ssti_free(&store->allocator, halves[i].copy, (size_t)halves[i].bytes);
+    return result;
+}
+
+/* Takes the rows of all streams from the companion. Once more when another session has begun, or
+ * when there was neither companion nor END: the file was being closed, or opened. */
+static int ssti_tails_read(sst_store *store) {
+    uint32_t i, tries;
+    for (tries = 0; tries < 8 && !store->finished; tries++) {
+        uint64_t session = store->session;
+        bool recording = store->recording;
+        ssti_tails t;
+        int result = SST_OK;
+        bool found = ssti_tails_open(store, &t);
+        for (i = 0; found && i < store->series_count && result == SST_OK; i++) {
+            result = ssti_tails_take(&t, ssti_series_at(store, i));
+            if (store->session != session) break;
+        }
+        if (found) (void)store->io.close(store->io.user, t.file);
+        store->tail_found = found;
+        if (store->exclusive) return result;
+        if (result == SST_OK && !found) result = ssti_refresh(store);
+        if (result != SST_OK) return result;
+        ssti_open_state(store);
+        if (store->session == session && store->recording == recording &&
+            (found || !recording)) break;
+    }
+    return SST_OK;
+}
+
+SST_API int sst_open(const char *path, const sst_options *options, sst_store **out) {
+    sst_options o;
+    sst_store *store;
+    int result;
+    if (out == NULL) return ssti_make_failed(options, SST_ERR_ARG, SSTI_TEXT("out is NULL"));
+    *out = NULL;
+    result = path == NULL ? SST_ERR_ARG : ssti_options_check(options, &o);
+    if (result == SST_OK) result = ssti_store_new(&o, &store);
+    if (result != SST_OK) return ssti_make_failed(options, result, ssti_open_text(result));
+    result = ssti_store_paths(store, path, o.live_path);
+    if (result == SST_OK) result = ssti_open_file(store, SST_IO_READ);
+    if (result == SST_OK) {
+        ssti_open_state(store);
+        result = ssti_store_read(store);
+    }
+    if (result == SST_OK) result = ssti_tails_read(store);
+    if (result == SST_OK && (o.flags & SST_VERIFY) != 0) result = sst_verify(store, NULL);
+    return ssti_open_done(store, options, result, out);
+}
+
+SST_API int sst_refresh(sst_store *store) {
+    int result;
+    if (store == NULL) return SST_ERR_ARG;
+    if (*store->alive == 0) return ssti_store_fail(store, SST_ERR_STATE, SSTI_FORKED);
+    if (store->writable || store->file == NULL) return SST_OK;
+    ssti_open_state(store);
+    result = ssti_refresh(store);
+    if (store->torn_bytes != 0) store->finished = false;
+    if (result == SST_OK) result = ssti_tails_read(store);
+    if (result == SST_OK) return SST_OK;
+    return ssti_store_fail(store, result, SSTI_TEXT("the file could not be read"));
+}
+
+/* ---- opening to append ---- */
+
+/* Does this session sync by itself? */
+static bool ssti_syncs(const sst_store *store) {
+    return store->io.sync != NULL && (store->flags & SST_NO_SYNC) == 0;
+}
+
+/* Appends a record of this file to another one. */
+static int ssti_torn_copy(sst_store *store, void *torn, uint64_t *end, ssti_range bytes) {
+    uint8_t part[SSTI_PART_BYTES];
+    while (bytes.count != 0) {
+        size_t n = bytes.count < sizeof part ? (size_t)bytes.count : sizeof part;
+        if (!ssti_copy_at(store, bytes.first, part, n)) return SST_ERR_IO;
+        SSTI_TRY(ssti_file_write(store, torn, *end, part, n));
+        *end += n;
+        bytes.first += n;
+        bytes.count -= n;
+    }
+    return SST_OK;
+}
+
+/* Saves the whole records between the cut and the end of the file, in case somebody wants them. */
+static int ssti_torn_records(sst_store *store, uint64_t cut, void **torn, const char *path,
+                             uint64_t *before) {
+    const sst_io *io = &store->io;
+    uint64_t at = ssti_round_up(cut, 64), end = 0;
+    ssti_header h;
+    while (at < store->file_bytes) {
+        ssti_range bytes;
+        if (!ssti_header_at(store, at, &h)) {
+            at = ssti_seek_magic(store, at + 64);
+            continue;
+        }
+        if (*torn == NULL) {
+            SSTI_TRY(io->open(io->user, path, SST_IO_READ | SST_IO_WRITE | SST_IO_CREATE, torn));
+            SSTI_TRY(io->size(io->user, *torn, &end));
+            *before = end;
+        }
+        bytes.first = at;
+        bytes.count = SSTI_RECORD_BYTES + h.payload;
+        SSTI_TRY(ssti_torn_copy(store, *torn, &end, bytes));
+        at += ssti_round_up(bytes.count, 64);
+    }
+    if (store->read_error != SST_OK) return store->read_error;
+    if (*torn == NULL || !ssti_syncs(store)) return SST_OK;
+    SSTI_TRY(io->sync(io->user, *torn));
+    return io->sync_dir == NULL ? SST_OK : io->sync_dir(io->user, path);
+}
+
+/* Cuts the file where it stopped to count: first what lies behind is saved. */
+static int ssti_recover_cut(sst_store *store) {
+    const sst_io *io = &store->io;
+    char *path;
+    void *torn = NULL;
+    uint64_t cut = store->file_bytes, before = 0;
+    int result;
+    if (store->torn_bytes == 0) return SST_OK;
+    if (io->resize == NULL) return SST_ERR_UNSUPPORTED;
+    path = ssti_path_copy(&store->allocator, store->path, "-torn");
+    if (path == NULL) return SST_ERR_MEMORY;
+    store->file_bytes += store->torn_bytes;
+    store->read_error = SST_OK;
+    result = ssti_torn_records(store, cut, &torn, path, &before);
+    store->file_bytes = cut;
+    if (torn != NULL) {
+        if (result != SST_OK) (void)io->resize(io->user, torn, before);     /* next time again */
+        (void)io->close(io->user, torn);
+    }
+    ssti_text_free(&store->allocator, path);
+    SSTI_TRY(result);
+    SSTI_TRY(io->resize(io->user, store->file, cut));
+    return ssti_syncs(store) ? io->sync(io->user, store->file) : SST_OK;
+}
+
+/* What the writer of a stream knows of its last row. */
+static int ssti_series_resume(ssti_series *s) {
+    sst_stream_desc plain;
+    uint32_t i, n = s->list->count;
+    const ssti_block *b;
+    memset(&plain, 0, sizeof plain);
+    ssti_series_prepare(s, &plain);
+    s->halves[0].first_row = ssti_list_end(s->list, n);
+    if (n == 0) return SST_OK;
+    b = ssti_list_at(s->list, n - 1);
+    s->any = true;
+    s->last_time = b->last_time;
+    for (i = 0; i < s->timeline_count; i++) s->clock_last[i] = s->clocks[i].last;
+    return SST_OK;
+}
+
+/* What the INDEX would have said of the timelines. One with a damaged column counts as unsorted. */
+static int ssti_clocks_resume(sst_store *store) {
+    uint32_t i, t;
+    for (i = 0; i < store->series_count; i++) {
+        ssti_series *s = ssti_series_at(store, i);
+        for (t = 0; t < s->timeline_count; t++) {
+            ssti_cache cache;
+            sst_error unused;
+            uint32_t hint = 0;
+            ssti_look k;
+            int result;
+            if (s->clocks[t].sorted != SSTI_SORTED_UNKNOWN || s->list->count == 0) continue;
+            memset(&cache, 0, sizeof cache);
+            memset(&k, 0, sizeof k);
+            k.series = s;
+            k.error = &unused;
+            k.hint = &hint;
+            k.cache = &cache;
+            k.list = s->list;
+            k.blocks = s->list->count;
+            result = ssti_clock_survey(&k, t, &s->clocks[t]);
+            ssti_free(&store->allocator, cache.bytes, cache.capacity);
+            if (result == SST_ERR_CORRUPT) s->clocks[t].sorted = SSTI_UNSORTED;
+            else if (result != SST_OK) return result;
+        }
+    }
+    return SST_OK;
+}
+
+/* Seals the rows that were found in the companion. */
+static int ssti_recover_tails(sst_store *store) {
+    uint32_t i;
+    for (i = 0; i < store->series_count; i++) {
+        ssti_series *s = ssti_series_at(store, i);
+        ssti_half *h = &s->halves[0];
+        uint64_t before = ssti_list_end(s->list, s->list->count);
+        SSTI_TRY(ssti_half_seal(s, h));
+        store->recovered_rows += ssti_list_end(s->list, s->list->count) - before;
+        ssti_free(&store->allocator, h->base, h->bytes);
+        memset(h, 0, sizeof *h);
+    }
+    return SST_OK;
+}
+
+/* Makes a file that was not closed whole again: cut, tails, INDEX, sync. */
+static int ssti_store_recover(sst_store *store) {
+    const sst_io *io = &store->io;
+    uint32_t i;
+    SSTI_TRY(ssti_recover_cut(store));
+    SSTI_TRY(ssti_tails_read(store));
+    store->end = ssti_round_up(store->file_bytes, 64);
+    store->writable = true;
+    for (i = 0; i < store->series_count; i++) ssti_series_at(store, i)->indexed = 0;
+    store->index_offset = 0;
+    SSTI_TRY(ssti_recover_tails(store));
+    SSTI_TRY(ssti_clocks_resume(store));
+    SSTI_TRY(ssti_index_write(store));
+    if (!ssti_syncs(store)) return SST_OK;
+    SSTI_TRY(io->sync(io->user, store->file));
+    store->synced = store->end;
+    return SST_OK;
+}
+
+/* Begins a session on a file that was read: with a SYNC, and a companion of its own. Only behind
+ * that SYNC the companion of the session before, whose rows are all in the file, means nothing. */
+static int ssti_store_resume(sst_store *store, uint64_t seed) {
+    const sst_io *io = &store->io;
+    uint8_t uuid[16];
+    uint32_t i, salt = store->salt;
+    bool whole;
+    if (!store->indexed) SSTI_TRY(ssti_store_recover(store));
+    else store->end = store->file_bytes;
+    store->writable = true;
+    SSTI_TRY(ssti_store_identify(store, seed, uuid));
+    store->salt = salt;
+    if (store->sequence != 0) {
+        store->sequence += (uint32_t)(ssti_random(&store->random) % SSTI_SESSION_STEP);
+    }
+    whole = store->synced + SSTI_RECORD_BYTES >= store->end;    /* all but, perhaps, END */
+    SSTI_TRY(ssti_record_bare(store, SSTI_SYNC, 0, store->synced, ssti_signed(store->session)));
+    store->sync_end = whole ? store->end : 0;
+    if (io->now_ns != NULL) store->sync_ns = io->now_ns(io->user, SST_CLOCK_MONOTONIC);
+    for (i = 0; i < store->series_count; i++) {
+        ssti_series *s = ssti_series_at(store, i);
+        SSTI_TRY(ssti_series_resume(s));
+        s->durable = ssti_rows_before(s, store->synced);
+    }
+    SSTI_TRY(ssti_store_live(store));
+    ssti_store_guard(store);
+    if (store->live == NULL && store->tail_found && io->remove != NULL) {
+        return io->remove(io->user, store->live_path);
+    }
+    return SST_OK;
+}
+
+/* Opens and recovers; SST_ERR_NOT_FOUND: there is nothing, it may be created. */
+static int ssti_open_append(sst_store *store, uint64_t seed) {
+    bool unwritten = false;
+    SSTI_TRY(ssti_open_file(store, SST_IO_READ | SST_IO_WRITE));
+    SSTI_TRY(ssti_file_unwritten(store, store->file, &unwritten));
+    if (unwritten && (store->flags & SST_CREATE) != 0) {
+        (void)store->io.close(store->io.user, store->file);
+        store->file = NULL;
+        return SST_ERR_NOT_FOUND;
+    }
+    SSTI_TRY(ssti_store_read(store));
+    if ((store->flags & SST_VERIFY) != 0) SSTI_TRY(sst_verify(store, NULL));
+    return ssti_store_resume(store, seed);
+}
+
+SST_API int sst_open_append(const char *path, const sst_options *options, sst_store **out) {
+    sst_options o;
+    sst_store *store;
+    int result;
+    if (out == NULL) return ssti_make_failed(options, SST_ERR_ARG, SSTI_TEXT("out is NULL"));
+    *out = NULL;
+    result = path == NULL ? SST_ERR_ARG : ssti_options_check(options, &o);
+    if (result == SST_OK) result = ssti_store_new(&o, &store);
+    if (result != SST_OK) return ssti_make_failed(options, result, ssti_open_text(result));
+    result = ssti_store_paths(store, path, o.live_path);
+    if (result == SST_OK && store->io.write_at == NULL) result = SST_ERR_UNSUPPORTED;
+    if (result == SST_OK) result = ssti_open_append(store, o.seed);
+    if (result == SST_ERR_NOT_FOUND && (o.flags & SST_CREATE) != 0 && store->file == NULL) {
+        result = ssti_store_create(store, path, &o);
+    }
+    return ssti_open_done(store, options, result, out);
 }
 
 #endif /* SSTI_HAS_READ */
 
 /* ---- sealing and the image ---- */
 
-static int ssti_store_seal(sst_store *store, bool all) {
-    uint32_t i, n = ssti_atomic_load(&store->series_count);
-    for (i = 0; i < n; i++) {
-        int result = ssti_tail_seal(ssti_series_at(store, i), all);
-        if (result != SST_OK) {
-            return ssti_store_fail(store, result, SSTI_TEXT("a tail could not be sealed"));
-        }
-    }
-    return SST_OK;
-}
-
 static int ssti_store_seal_checked(sst_store *store, bool all) {
     if (store == NULL) return SST_ERR_ARG;
     if (!store->writable) {
         return ssti_store_fail(store, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
     }
+    if (*store->alive == 0) return ssti_store_fail(store, SST_ERR_STATE, SSTI_FORKED);
     return ssti_store_seal(store, all);
 }
 
 SST_API int sst_flush(sst_store *store) { return ssti_store_seal_checked(store, true); }
 
-SST_API int sst_poll(sst_store *store) { return ssti_store_seal_checked(store, false); }
+SST_API int sst_poll(sst_store *store) {
+    int result;
+    SSTI_TRY(ssti_store_seal_checked(store, false));
+    if (store->file == NULL) return SST_OK;
+    result = store->sticky != SST_OK ? store->sticky : ssti_sync_interval(store);
+    if (result == SST_OK) return SST_OK;
+    return ssti_store_fail(store, result, SSTI_TEXT("the file could not be synced"));
+}
+
+SST_API int sst_sync(sst_store *store) {
+    int result;
+    SSTI_TRY(ssti_store_seal_checked(store, true));
+    if (store->file == NULL) return SST_OK;
+    result = ssti_sync(store);
+    if (result == SST_OK) return SST_OK;
+    return ssti_store_fail(store, result, SSTI_TEXT("the file could not be synced"));
+}
+
+SST_API uint64_t sst_durable_rows(const sst_stream *stream) {
+    ssti_series *s;
+    uint64_t rows;
+    if (stream == NULL || stream->series->store->file == NULL) return 0;
+    s = stream->series;
+    ssti_lock(&s->store->lock);
+    rows = s->store->writable ? s->durable : ssti_rows_before(s, s->store->synced);
+    ssti_unlock(&s->store->lock);
+    return rows;
+}
 
 #if SSTI_HAS_READ
 
@@ -5345,10 +7175,15 @@ static int ssti_table_write(ssti_series *s) {
     ssti_look look;
     ssti_table *t, *made = NULL;
     ssti_draft d;
+    ssti_cache cache;
     sst_error unused;
+    uint32_t hint = 0;
     uint8_t *p;
     int result;
+    memset(&cache, 0, sizeof cache);
     memset(&look, 0, sizeof look);
+    look.cache = &cache;
+    look.hint = &hint;
     look.series = s;
     look.error = &unused;
     look.list = s->list;
@@ -5357,6 +7192,7 @@ static int ssti_table_write(ssti_series *s) {
         look.blocks - s->table_blocks <= s->table_blocks / 8) return SST_OK;
     t = ssti_atomic_load(&s->table);
     if (t == NULL || t->blocks != look.blocks) t = made = ssti_table_make(&look);
+    ssti_free(&s->store->allocator, cache.bytes, cache.capacity);
     if (t == NULL) return SST_OK;
     result = ssti_record_begin(s->store, &d, SSTI_TABLE, 64 + t->count * t->width, 0);
     if (result == SST_OK) {
@@ -5372,7 +7208,9 @@ static int ssti_table_write(ssti_series *s) {
         ssti_put64(p + 32, t->count);
         memcpy(p + 64, t->entries, (size_t)t->count * t->width);
         d.header.stream = s->number;
-        ssti_record_commit_whole(s->store, &d);
+        result = ssti_record_commit_whole(s->store, &d);
+    }
+    if (result == SST_OK) {
         s->table_offset = d.offset;
         s->table_blocks = t->blocks;
     }
@@ -5382,17 +7220,24 @@ static int ssti_table_write(ssti_series *s) {
 
 #endif
 
-/* Tables, INDEX and END, if anything is new. Under the lock. */
-static int ssti_store_end(sst_store *store) {
+/* Tables and INDEX. Under the lock. */
+static int ssti_store_index(sst_store *store) {
     uint32_t i;
-    if (store->ended) return SST_OK;
     for (i = 0; i < store->series_count; i++) {
 #if SSTI_HAS_READ
         SSTI_TRY(ssti_table_write(ssti_series_at(store, i)));
 #endif
     }
-    SSTI_TRY(ssti_index_write(store));
-    return ssti_record_bare(store, SSTI_END, 0, store->index_offset, 0);
+    return ssti_index_write(store);
+}
+
+/* END: the record that says that everything before it is there. Under the lock. */
+static int ssti_store_end(sst_store *store, uint8_t flags) {
+    ssti_draft d;
+    SSTI_TRY(ssti_record_begin(store, &d, SSTI_END, 0, 0));
+    d.header.flags = flags;
+    d.header.first_row = store->index_offset;
+    return ssti_record_commit_whole(store, &d);
 }
 
 /* Makes one extent of all, with room to grow where there is memory. Under the lock. */
@@ -5426,12 +7271,17 @@ SST_API int sst_image(sst_store *store, const void **bytes, size_t *size) {
     if (!store->writable) {
         return ssti_store_fail(store, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
     }
+    if (*store->alive == 0) return ssti_store_fail(store, SST_ERR_STATE, SSTI_FORKED);
     if (bytes == NULL || size == NULL) {
         return ssti_store_fail(store, SST_ERR_ARG, SSTI_TEXT("bytes or size is NULL"));
     }
+    if (store->file != NULL) {
+        return ssti_store_fail(store, SST_ERR_UNSUPPORTED, SSTI_TEXT("not a memory store"));
+    }
     SSTI_TRY(ssti_store_seal(store, true));
     ssti_lock(&store->lock);
-    result = ssti_store_end(store);
+    result = store->ended ? SST_OK : ssti_store_index(store);
+    if (result == SST_OK && !store->ended) result = ssti_store_end(store, 0);
     if (result == SST_OK) result = ssti_extents_join(store);
     if (result == SST_OK) {
         *bytes = store->extents[0].data;
@@ -5442,33 +7292,80 @@ SST_API int sst_image(sst_store *store, const void **bytes, size_t *size) {
     return ssti_store_fail(store, result, SSTI_TEXT("no memory for the image"));
 }
 
+/* Completes a file: everything sealed, indexed, synced, and END. */
+static int ssti_file_finish(sst_store *store) {
+    const sst_io *io = &store->io;
+    bool unsynced = (store->flags & SST_NO_SYNC) != 0 || io->sync == NULL;
+    int result;
+    SSTI_TRY(ssti_store_seal(store, true));
+    SSTI_TRY(ssti_store_index(store));
+    if (!unsynced) {
+        if (store->sticky != SST_OK) return store->sticky;
+        SSTI_TRY(ssti_sync_file(store));
+    }
+    result = ssti_store_end(store, unsynced ? SSTI_END_UNSYNCED : 0);
+    if (io->resize != NULL && (store->reserved > store->end || store->written > store->end)) {
+        /* what was allocated ahead, and what a failed write may have left */
+        int resized = io->resize(io->user, store->file, store->end);
+        if (result == SST_OK) result = resized;
+    }
+    return result;
+}
+
 SST_API int sst_close(sst_store *store) {
-    if (store != NULL) ssti_store_free(store);
-    return SST_OK;
+    int result = SST_OK, closed;
+    if (store == NULL) return SST_OK;
+    if (*store->alive == 0) {               /* a forked child: the parent goes on recording */
+        (void)ssti_store_free(store);
+        return SST_ERR_STATE;
+    }
+    if (store->writable && store->file != NULL) result = ssti_file_finish(store);
+    if (result == SST_OK && store->live != NULL && store->io.remove != NULL) {
+        result = store->io.remove(store->io.user, store->live_path);
+        if (result == SST_ERR_NOT_FOUND) result = SST_OK;
+    }
+    closed = ssti_store_free(store);
+    return result != SST_OK ? result : closed;
 }
 
 SST_API int sst_abort(sst_store *store) {
+    const sst_io *io;
+    int result = SST_OK;
     if (store == NULL) return SST_ERR_ARG;
-    if (!store->writable) {
+    if (!store->created) {
         return ssti_store_fail(store, SST_ERR_STATE, SSTI_TEXT("not made by sst_create"));
     }
-    ssti_store_free(store);
-    return SST_OK;
+    if (*store->alive == 0) return ssti_store_fail(store, SST_ERR_STATE, SSTI_FORKED);
+    io = &store->io;
+    if (store->file != NULL) {
+        result = io->remove == NULL ? SST_ERR_UNSUPPORTED : io->remove(io->user, store->path);
+        if (store->live != NULL && result == SST_OK) {
+            result = io->remove(io->user, store->live_path);
+        }
+    }
+    (void)ssti_store_free(store);
+    return result;
 }
 
 SST_API int sst_store_info(sst_store *store, sst_info *out) {
     if (store == NULL) return SST_ERR_ARG;
+    if (*store->alive == 0) return ssti_store_fail(store, SST_ERR_STATE, SSTI_FORKED);
     if (out == NULL) return ssti_store_fail(store, SST_ERR_ARG, SSTI_TEXT("out is NULL"));
     memset(out, 0, sizeof *out);
     ssti_lock(&store->lock);
     memcpy(out->uuid, store->header + 16, sizeof out->uuid);
     out->created_ns = ssti_get_time(store->header + 32);
-    out->file_bytes = store->writable ? store->end : store->image_bytes + store->torn_bytes;
+    out->file_bytes = ssti_length(store) + (store->writable ? 0 : store->torn_bytes);
     out->synced_bytes = store->synced;
     out->torn_bytes = store->torn_bytes;
     out->streams = store->series_count;
-    out->state = store->writable ? SST_MEMORY : store->finished ? SST_FINISHED : SST_CRASHED;
-    out->tail_missing = !store->writable && !store->finished;
+    out->sticky = store->sticky;
+    if (store->writable) out->state = store->file == NULL ? SST_MEMORY : SST_RECORDING;
+    else if (store->recording) out->state = SST_RECORDING;
+    else out->state = store->finished ? SST_FINISHED : SST_CRASHED;
+    out->recovered_rows = store->recovered_rows;
+    out->kill_safe = store->live != NULL;
+    out->tail_missing = !store->writable && !store->finished && !store->tail_found;
     ssti_unlock(&store->lock);
     return SST_OK;
 }
@@ -5562,8 +7459,7 @@ static int ssti_meta_record(const ssti_owner *o, const ssti_meta *m, uint8_t fla
     ssti_meta_payload(m, ssti_draft_payload(&d));
     d.header.stream = o->stream;
     d.header.flags = flags;
-    ssti_record_commit_whole(o->store, &d);
-    return SST_OK;
+    return ssti_record_commit_whole(o->store, &d);
 }
 
 static int ssti_meta_set(ssti_owner o, const char *key, const void *value, size_t size) {
@@ -5574,6 +7470,7 @@ static int ssti_meta_set(ssti_owner o, const char *key, const void *value, size_
     if (!o.store->writable) {
         return ssti_store_fail(o.store, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
     }
+    if (*o.store->alive == 0) return ssti_store_fail(o.store, SST_ERR_STATE, SSTI_FORKED);
     if (!ssti_name(key, &k) || (value == NULL && size != 0)) {
         return ssti_store_fail(o.store, SST_ERR_ARG, SSTI_TEXT("key or value is not allowed"));
     }
@@ -5604,6 +7501,7 @@ static int ssti_meta_get(ssti_owner o, const char *key, const void **value, size
     if (value != NULL) *value = NULL;
     if (size != NULL) *size = 0;
     if (o.store == NULL) return SST_ERR_ARG;
+    if (*o.store->alive == 0) return ssti_store_fail(o.store, SST_ERR_STATE, SSTI_FORKED);
     if (key == NULL) return ssti_store_fail(o.store, SST_ERR_ARG, SSTI_TEXT("key is NULL"));
     ssti_lock(&o.store->lock);
     m = ssti_meta_find(o.metas, key, strlen(key));
@@ -5620,6 +7518,7 @@ static int ssti_meta_remove(ssti_owner o, const char *key) {
     if (!o.store->writable) {
         return ssti_store_fail(o.store, SST_ERR_READ_ONLY, SSTI_TEXT("opened for reading"));
     }
+    if (*o.store->alive == 0) return ssti_store_fail(o.store, SST_ERR_STATE, SSTI_FORKED);
     if (key == NULL) return ssti_store_fail(o.store, SST_ERR_ARG, SSTI_TEXT("key is NULL"));
     ssti_lock(&o.store->lock);
     m = ssti_meta_find(o.metas, key, strlen(key));
@@ -5641,6 +7540,7 @@ static int ssti_meta_index(ssti_owner o, uint32_t index, const char **key, const
     if (value != NULL) *value = NULL;
     if (size != NULL) *size = 0;
     if (o.store == NULL) return SST_ERR_ARG;
+    if (*o.store->alive == 0) return ssti_store_fail(o.store, SST_ERR_STATE, SSTI_FORKED);
     ssti_lock(&o.store->lock);
     ssti_metas_compact(o.metas);
     there = index < o.metas->count;
@@ -5702,6 +7602,7 @@ static void ssti_look_blocks(ssti_look *k) {
 
 /* Notes what there is. The tail comes first: what it no longer holds is in the blocks then. */
 static void ssti_look_begin(ssti_look *k, ssti_series *series, sst_error *error, uint32_t *hint) {
+    memset(k, 0, sizeof *k);
     k->series = series;
     k->error = error;
     k->hint = hint;
@@ -5710,8 +7611,13 @@ static void ssti_look_begin(ssti_look *k, ssti_series *series, sst_error *error,
     if (k->rows < k->sealed) k->rows = k->sealed;
 }
 
-static void ssti_look_stream(ssti_look *k, sst_stream *stream) {
+static int ssti_look_stream(ssti_look *k, sst_stream *stream) {
+    if (*stream->series->store->alive == 0) {
+        return ssti_stream_fail(stream, SST_ERR_STATE, SSTI_FORKED);
+    }
     ssti_look_begin(k, stream->series, &stream->error, &stream->hint);
+    k->cache = &stream->cache;
+    return SST_OK;
 }
 
 /* ---- copying rows ---- */
@@ -6106,7 +8012,7 @@ static int ssti_view_rows(sst_stream *stream, const ssti_look *k, ssti_range row
         SSTI_TRY(ssti_block_of_row(k, rows.first, &block));
         b = ssti_list_at(k->list, block);
         rows.first -= b->first_row;
-        if (rows.count <= b->rows - rows.first) {
+        if (rows.count <= b->rows - rows.first && ssti_block_data(k, block) != NULL) {
             for (c = 0; c < stream->series->column_count; c++) {
                 const uint8_t *p;
                 SSTI_TRY(ssti_column_rows(k, block, c, rows, &p));
@@ -6152,27 +8058,30 @@ static int ssti_not_found(sst_stream *stream, int result) {
     return ssti_stream_fail(stream, result, SSTI_TEXT("no row at that time"));
 }
 
+/* Goes on with the rows that a live reader took from the companion. */
+static int ssti_clock_survey_tail(const ssti_look *k, uint32_t timeline, ssti_clock *out) {
+    uint64_t row = k->sealed != 0 ? k->sealed - 1 : 0;
+    int64_t last = INT64_MIN, t;
+    for (; row < k->rows && out->sorted == SSTI_SORTED; row++) {
+        SSTI_TRY(ssti_time(k, 1 + timeline, row, &t));
+        if (t < last) out->sorted = SSTI_UNSORTED;
+        last = t;
+    }
+    return SST_OK;
+}
+
 /* Is a timeline sorted? Files read by hopping do not say; then every time of it is looked at. */
 static int ssti_clock_sorted(sst_stream *stream, const ssti_look *k, uint32_t timeline) {
     uint32_t *known = &stream->series->clocks[timeline].sorted;
     uint32_t sorted = ssti_atomic_load(known);
-    if (sorted == SSTI_SORTED_UNKNOWN && !stream->series->store->writable) {
-        int64_t last = INT64_MIN;
-        uint32_t b;
-        sorted = SSTI_SORTED;
-        for (b = 0; b < k->blocks && sorted == SSTI_SORTED; b++) {
-            const uint8_t *p;
-            ssti_range all;
-            uint64_t i;
-            all.first = 0;
-            all.count = ssti_list_at(k->list, b)->rows;
-            SSTI_TRY(ssti_column_rows(k, b, 1 + timeline, all, &p));
-            for (i = 0; i < all.count; i++) {
-                int64_t t = ssti_get_time(p + (size_t)i * 8);
-                if (t < last) sorted = SSTI_UNSORTED;
-                last = t;
-            }
-        }
+    if (!stream->series->store->writable && (sorted == SSTI_SORTED_UNKNOWN ||
+                                             (sorted == SSTI_SORTED && k->rows != k->sealed))) {
+        ssti_clock survey;
+        memset(&survey, 0, sizeof survey);
+        survey.sorted = sorted;
+        if (sorted == SSTI_SORTED_UNKNOWN) SSTI_TRY(ssti_clock_survey(k, timeline, &survey));
+        SSTI_TRY(ssti_clock_survey_tail(k, timeline, &survey));
+        sorted = survey.sorted;
         ssti_atomic_store(known, sorted);
     }
     if (sorted != SSTI_UNSORTED) return SST_OK;
@@ -6184,7 +8093,7 @@ static int ssti_locate(sst_stream *stream, uint32_t clock, int64_t time, sst_mat
     ssti_look k;
     uint64_t found;
     int result;
-    ssti_look_stream(&k, stream);
+    SSTI_TRY(ssti_look_stream(&k, stream));
     if (clock != 0) SSTI_TRY(ssti_clock_sorted(stream, &k, clock - 1));
     result = ssti_find(&k, clock, time, match, &found);
     if (result == SST_OK) *row = found;
@@ -6195,7 +8104,7 @@ static int ssti_at(sst_stream *stream, int64_t time, sst_view *out) {
     ssti_look k;
     uint64_t row;
     int result;
-    ssti_look_stream(&k, stream);
+    SSTI_TRY(ssti_look_stream(&k, stream));
     result = ssti_find(&k, 0, time, SST_AT_OR_BEFORE, &row);
     if (result == SST_OK) return ssti_view(stream, &k, ssti_one_row(row), out);
     ssti_view_empty(stream, out);
@@ -6227,7 +8136,7 @@ static int ssti_window(sst_stream *stream, uint32_t clock, const int64_t *interv
     ssti_look k;
     ssti_range rows;
     int result = SST_OK;
-    ssti_look_stream(&k, stream);
+    SSTI_TRY(ssti_look_stream(&k, stream));
     if (clock != 0) result = ssti_clock_sorted(stream, &k, clock - 1);
     if (result == SST_OK) result = ssti_window_rows(&k, clock, interval, flags, &rows);
     if (result != SST_OK) {
@@ -6245,7 +8154,7 @@ static int ssti_window(sst_stream *stream, uint32_t clock, const int64_t *interv
 static int ssti_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_view *out) {
     ssti_look k;
     ssti_range rows;
-    ssti_look_stream(&k, stream);
+    SSTI_TRY(ssti_look_stream(&k, stream));
     rows.first = first < k.rows ? first : k.rows;
     rows.count = count < k.rows - rows.first ? count : k.rows - rows.first;
     return ssti_view(stream, &k, rows, out);
@@ -6480,7 +8389,7 @@ static int ssti_sample_one(sst_stream *stream, const ssti_look *k, const ssti_sa
 static int ssti_sample(sst_stream *stream, const ssti_samples *in) {
     ssti_look k;
     size_t i;
-    ssti_look_stream(&k, stream);
+    SSTI_TRY(ssti_look_stream(&k, stream));
     for (i = 0; i < in->n; i++) SSTI_TRY(ssti_sample_one(stream, &k, in, i));
     return SST_OK;
 }
@@ -6517,7 +8426,7 @@ static int ssti_gather(sst_stream *stream, const int64_t *rows, size_t n, uint8_
     uint32_t column = s->column_count - 1;
     size_t i, bytes = s->columns[column].row_bytes;
     ssti_look k;
-    ssti_look_stream(&k, stream);
+    SSTI_TRY(ssti_look_stream(&k, stream));
     for (i = 0; i < n; i++) {
         if (rows[i] < -1 || (rows[i] >= 0 && (uint64_t)rows[i] >= k.rows)) {
             return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("a row beyond the end"));
@@ -6581,9 +8490,10 @@ SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uin
                             int64_t *first_time, int64_t *last_time) {
     ssti_look k;
     sst_error error;
-    uint32_t hint = 0;
+    uint32_t hint = 0;                  /* no cache: block headers tell the times of blocks */
     int result;
     if (stream == NULL) return SST_ERR_ARG;
+    if (*stream->series->store->alive == 0) return SST_ERR_STATE;
     ssti_look_begin(&k, stream->series, &error, &hint);
     if (desc != NULL) ssti_desc_of(stream->series, desc);
     if (rows != NULL) *rows = k.rows;
@@ -6602,7 +8512,7 @@ SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uin
 
 /* A verification under way. */
 typedef struct ssti_audit {
-    const sst_store *store;
+    sst_store *store;
     sst_report *report;
     uint64_t *next;                 /* per stream: the row its next block should begin with */
     uint64_t gap, gap_bytes;        /* the last range that was stepped over */
@@ -6650,11 +8560,10 @@ static void ssti_audit_columns(ssti_audit *a, const ssti_walk *w) {
     uint32_t i;
     rows.first = h->first_row;
     rows.count = h->rows;
-    if (!w->sound) {
+    if (!w->sound || !ssti_directory_open(&d, a->store, w->offset, h, NULL)) {
         ssti_audit_note(a, h->stream, w->offset, SSTI_RECORD_BYTES + h->payload, rows);
         return;
     }
-    ssti_directory_open(&d, ssti_bytes(a->store, w->offset, SSTI_RECORD_BYTES + h->payload), h);
     for (i = 0; i < d.count; i++) {
         ssti_entry e;
         if (ssti_directory_check(&d, i)) continue;
@@ -6679,7 +8588,7 @@ static void ssti_audit_block(ssti_audit *a, const ssti_walk *w) {
 }
 
 static void ssti_audit_file(ssti_audit *a) {
-    const sst_store *store = a->store;
+    sst_store *store = a->store;
     ssti_range none;
     ssti_walk w;
     uint32_t i;
@@ -6714,20 +8623,23 @@ static int ssti_verify(sst_store *store, sst_report *report) {
     size_t bytes = (store->series_count + (size_t)1) * sizeof(uint64_t);
     ssti_audit audit;
     ssti_range none;
-    const uint8_t *header = ssti_bytes(store, 0, SSTI_RECORD_BYTES);
+    uint8_t header[SSTI_RECORD_BYTES];
     none.first = none.count = 0;
     memset(&audit, 0, sizeof audit);
     audit.store = store;
     audit.report = report;
     audit.next = (uint64_t *)ssti_alloc_zero(a, bytes);
     if (audit.next == NULL) return SST_ERR_MEMORY;
-    report->bytes = store->writable ? store->end : store->image_bytes;
+    report->bytes = ssti_length(store);
     report->torn_bytes = store->torn_bytes;
-    if (header == NULL || ssti_file_header_check(header) != SST_OK) {
+    store->read_error = SST_OK;
+    if (!ssti_copy_at(store, 0, header, sizeof header) ||
+        ssti_file_header_check(header) != SST_OK) {
         ssti_audit_note(&audit, 0, 0, SSTI_RECORD_BYTES, none);
     }
     ssti_audit_file(&audit);
     ssti_free(a, audit.next, bytes);
+    if (store->read_error != SST_OK) return SST_ERR_IO;
     return report->damage_count == 0 ? SST_OK : SST_ERR_CORRUPT;
 }
 
@@ -6735,6 +8647,7 @@ SST_API int sst_verify(sst_store *store, sst_report *report) {
     sst_report r;
     int result;
     if (store == NULL) return SST_ERR_ARG;
+    if (*store->alive == 0) return ssti_store_fail(store, SST_ERR_STATE, SSTI_FORKED);
     memset(&r, 0, sizeof r);
     if (report != NULL) {
         r.damage = report->damage;
@@ -6747,7 +8660,7 @@ SST_API int sst_verify(sst_store *store, sst_report *report) {
     if (result == SST_OK) return SST_OK;
     return ssti_store_fail(store, result, result == SST_ERR_CORRUPT
                                               ? SSTI_TEXT("something is damaged")
-                                              : SSTI_TEXT("out of memory"));
+                                              : SSTI_TEXT("no memory, or a read failed"));
 }
 
 #endif /* SSTI_HAS_READ */
@@ -6759,6 +8672,7 @@ SST_API int sst_verify(sst_store *store, sst_report *report) {
 #undef SSTI_HAS_FLOAT
 #undef SSTI_TEXT
 #undef SSTI_HAS_THREADS
+#undef SSTI_INLINE
 #undef SSTI_BIG_ENDIAN
 #undef SSTI_TSAN
 #undef SSTI_INDEX_BLOCKS
@@ -6798,10 +8712,14 @@ SST_API int sst_verify(sst_store *store, sst_report *report) {
 #undef SSTI_PAGE_BYTES
 #undef SSTI_ALIGN_FROM
 #undef SSTI_SESSION_STEP
+#undef SSTI_PART_BYTES
+#undef SSTI_SEGMENT_BYTES
 #undef SSTI_PIECE_BYTES
+#undef SSTI_LIVE_LENGTH
 #undef SSTI_CHUNKS
 #undef SSTI_CHUNK_FIRST
 #undef SSTI_CHUNK_ITEMS
+#undef SSTI_RESERVE_MAX
 #undef SSTI_MAX_COLUMNS
 #undef SSTI_WHERE_LARGE
 #undef SSTI_STREAM_FIXED_BYTES
@@ -6810,6 +8728,12 @@ SST_API int sst_verify(sst_store *store, sst_report *report) {
 #undef SSTI_INDEX_STREAM_BYTES
 #undef SSTI_INDEX_CLOCK_BYTES
 #undef SSTI_INDEX_BLOCK_BYTES
+#undef SSTI_LIVE_VERSION
+#undef SSTI_LIVE_TABLES
+#undef SSTI_LIVE_SLOT
+#undef SSTI_LIVE_HALF
+#undef SSTI_LIVE_DESCRIPTOR
+#undef SSTI_FORKED
 
 #endif /* STREAMSTORE_IMPLEMENTATION */
 
@@ -6817,6 +8741,7 @@ SST_API int sst_verify(sst_store *store, sst_report *report) {
  * >>history  What changed.
  * ============================================================================================
  *
+ * 0.2.0  Recording to files: the companion, sessions, recovery, syncing, live readers.
  * 0.1.0  Stores in memory, the file format, streams of one field of a fixed shape, queries.
  */
 

@@ -16,8 +16,12 @@ seconds=$(awk -v scale="$SCALE" 'BEGIN { printf "%d", 900 + 3600 * scale }')
 mkdir -p "$TOP"
 : > "$lines"
 
-# Programs that valgrind would take minutes for.
-valgrind_skip=" test_threads "
+# Programs that valgrind would take minutes for, or that live from threads and processes that run
+# side by side. The slowest of the others are left out of short runs.
+valgrind_skip=" test_threads test_kill test_live test_file test_model_file "
+if awk -v scale="$SCALE" 'BEGIN { exit !(scale < 1) }'; then
+    valgrind_skip="$valgrind_skip test_damage test_model_pieces "
+fi
 
 have() { command -v "$1" > /dev/null; }
 
@@ -105,9 +109,11 @@ if [ -f tests/test_threads.c ]; then
         done
     done
     if [ -n "$compiler" ]; then
-        BUILD=$TOP/tsan CC=$compiler CFLAGS=$flags sh tests/build.sh "$TOP/tsan/tests/test_threads"
-        TSAN_OPTIONS=halt_on_error=1 TEST_SCALE=$SCALE phase tsan sh tests/run.sh -n tsan \
-            -o "$TOP/tsan/run" -t "$seconds" -w "$wrapper" "$TOP/tsan/tests/test_threads"
+        set -- "$TOP/tsan/tests/test_threads" "$TOP/tsan/tests/test_live" \
+            "$TOP/tsan/tests/test_kill"
+        BUILD=$TOP/tsan CC=$compiler CFLAGS=$flags sh tests/build.sh "$@"
+        TSAN_OPTIONS=halt_on_error=1 phase tsan sh tests/run.sh -n tsan \
+            -o "$TOP/tsan/run" -t "$seconds" -w "$wrapper" "$@"
     else
         note_skip tsan "no compiler with a working ThreadSanitizer"
     fi

@@ -78,8 +78,9 @@ awk -v file=$header '
     /\r/ { print file ":" NR ": carriage return" }
     /[ ]$/ { print file ":" NR ": trailing blank" }
     /[^ -~\t\r]/ { print file ":" NR ": not ASCII" }' $header | collect
-find examples tests tools -type f \( -name '*.[ch]' -o -name '*.cpp' -o -name '*.sh' \) |
+find examples tests -type f \( -name '*.[ch]' -o -name '*.cpp' -o -name '*.sh' \) |
     sort > "$out/sources"
+if [ -d tools ]; then find tools -type f -name '*.[ch]' | sort >> "$out/sources"; fi
 while read -r file; do
     awk -v file="$file" '
         length($0) > 100 { print file ":" NR ": " length($0) " columns" }

@@ -11,6 +11,16 @@
 #include "test.h"
 #include "model.h"
 
+/* With MODEL_FILES the stores are files, which are closed, crash and are reopened. */
+#ifdef MODEL_FILES
+#define MODEL_STORE_OPS 22
+#define MODEL_ROUNDS 600
+static char model_folder[300];
+#else
+#define MODEL_STORE_OPS 16
+#define MODEL_ROUNDS 5000
+#endif
+
 /* An image of the store as it was, opened, and what it should hold. */
 typedef struct snapshot {
     sst_store *store;
@@ -19,6 +29,7 @@ typedef struct snapshot {
     model_store model;
     sst_stream *handle[MODEL_STREAMS];
     model_holds holds;
+    bool live;                  /* a reader of the file that is being recorded */
 } snapshot;
 
 /* A value lent by the store's metadata. */
@@ -42,6 +53,9 @@ typedef struct run {
     model_holds holds;
     lent_meta lent;
     snapshot snap[2];
+    char path[400];             /* of a file */
+    uint64_t sessions;
+    uint8_t *bytes;             /* of the file as it was */
 } run;
 
 static bool chance(run *r, uint64_t one_in) {
@@ -53,7 +67,7 @@ static model_source source_of(run *r, uint32_t i) {
     s.model = &r->model.stream[i];
     s.handle = r->reader[i] != NULL && chance(r, 2) ? r->reader[i] : r->writer[i];
     s.holds = &r->holds;
-    s.aligned = true;
+    s.aligned = (r->options.flags & SST_NO_MAP) == 0;
     return s;
 }
 
@@ -595,6 +609,8 @@ static void all_sealed(run *r) {
     for (i = 0; i < r->model.count; i++) r->model.stream[i].sealed = r->model.stream[i].rows;
 }
 
+#ifndef MODEL_FILES
+
 /* The image; asking again gives the same bytes. */
 static bool take_image(run *r, const uint8_t **bytes, size_t *size) {
     const void *first, *second;
@@ -617,6 +633,57 @@ static bool take_image(run *r, const uint8_t **bytes, size_t *size) {
     *bytes = (const uint8_t *)first;
     return true;
 }
+
+#else
+
+static void file_path(const run *r, int which, char *path, size_t size) {
+    static const char *const ends[4] = {"", ".0", ".1", ".crash"};
+    snprintf(path, size, "%s%s", r->path, ends[which]);
+}
+
+static void file_remove(const char *path) {
+    static const char *const ends[3] = {"", "-live", "-torn"};
+    char name[450];
+    int i;
+    for (i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "%s%s", path, ends[i]);
+        (void)remove(name);
+    }
+}
+
+static void file_write(const char *path, const void *bytes, size_t size) {
+    FILE *f = fopen(path, "wb");
+    MODEL(f != NULL && fwrite(bytes, 1, size, f) == size);
+    if (f != NULL) fclose(f);
+}
+
+/* The file as it is when every row was flushed or synced: what a crash leaves. */
+static bool take_image(run *r, const uint8_t **bytes, size_t *size) {
+    bool sync = chance(r, 2);
+    uint32_t i;
+    sst_info info;
+    FILE *f;
+    long end = -1;
+    if (!MODEL_INT(sync ? sst_sync(r->store) : sst_flush(r->store), SST_OK)) return false;
+    all_sealed(r);
+    MODEL_INT(sst_store_info(r->store, &info), SST_OK);
+    MODEL(info.state == SST_RECORDING && info.streams == r->model.count);
+    for (i = 0; i < r->model.count && sync; i++) {
+        MODEL_INT(sst_durable_rows(r->writer[i]), r->model.stream[i].rows);
+    }
+    f = fopen(r->path, "rb");
+    if (!MODEL(f != NULL)) return false;
+    if (fseek(f, 0, SEEK_END) == 0) end = ftell(f);
+    rewind(f);
+    free(r->bytes);
+    r->bytes = (uint8_t *)model_memory(end > 0 ? (size_t)end : 0);
+    *bytes = r->bytes;
+    *size = fread(r->bytes, 1, end > 0 ? (size_t)end : 0, f);
+    fclose(f);
+    return MODEL(*size >= 128 && *size == info.file_bytes);
+}
+
+#endif
 
 static void close_snapshot(snapshot *s) {
     if (s->store == NULL) return;
@@ -650,6 +717,8 @@ static void open_streams(snapshot *s) {
     }
 }
 
+#ifndef MODEL_FILES
+
 /* Opens a copy of the image, sometimes at an odd address, sometimes without its END. */
 static void op_open_image(run *r) {
     snapshot *s = &r->snap[test_below(&r->random, 2)];
@@ -676,6 +745,121 @@ static void op_open_image(run *r) {
     model_check_meta(&s->model.meta, s->store, NULL);
     open_streams(s);
 }
+
+#else
+
+/* Opens the file that is being recorded, a copy as a crash leaves it, or one that was recovered
+ * and closed. */
+static void op_open_image(run *r) {
+    static const uint32_t flags[5] = {0, SST_VERIFY, SST_TRUST, SST_NO_MAP,
+                                      SST_NO_MAP | SST_VERIFY};
+    int which = (int)test_below(&r->random, 2);
+    snapshot *s = &r->snap[which];
+    bool closed = chance(r, 3);
+    sst_options options = r->options;
+    const uint8_t *bytes;
+    char path[450];
+    size_t size;
+    sst_info info;
+    close_snapshot(s);
+    if (!take_image(r, &bytes, &size)) return;
+    s->live = chance(r, 3);
+    file_path(r, s->live ? 0 : 1 + which, path, sizeof path);
+    if (!s->live) {
+        file_remove(path);
+        file_write(path, bytes, size);
+    }
+    if (!s->live && closed) {
+        if (!MODEL_INT(sst_open_append(path, &options, &s->store), SST_OK)) return;
+        MODEL_INT(sst_close(s->store), SST_OK);
+        s->store = NULL;
+    }
+    options.flags = flags[test_below(&r->random, 5)];
+    s->aligned = (options.flags & SST_NO_MAP) == 0;
+    model_store_copy(&s->model, &r->model);
+    if (!MODEL_INT(sst_open(path, &options, &s->store), SST_OK)) return;
+    MODEL_INT(sst_store_info(s->store, &info), SST_OK);
+    MODEL_INT(info.state, s->live ? SST_RECORDING : closed ? SST_FINISHED : SST_CRASHED);
+    MODEL(s->live || info.torn_bytes == 0);
+    MODEL(info.recovered_rows == 0 && info.sticky == SST_OK);
+    if (!s->live && !closed) MODEL_INT(info.file_bytes, size);
+    check_names(s->store, &s->model);
+    model_check_meta(&s->model.meta, s->store, NULL);
+    open_streams(s);
+}
+
+/* A live reader sees what is new when it asks; handles and stable views stay. */
+static void op_refresh(run *r) {
+    snapshot *s = &r->snap[test_below(&r->random, 2)];
+    model_store now;
+    uint32_t i, before = s->model.count;
+    if (s->store == NULL || !s->live) return;
+    MODEL_INT(sst_flush(r->store), SST_OK);
+    all_sealed(r);
+    model_check_holds(&s->holds);
+    MODEL_INT(sst_refresh(s->store), SST_OK);
+    model_store_copy(&now, &r->model);
+    model_store_free(&s->model);
+    s->model = now;
+    check_names(s->store, &s->model);
+    model_check_meta(&s->model.meta, s->store, NULL);
+    for (i = 0; i < s->model.count && !model_failed; i++) {
+        model_source source = {&s->model.stream[i], s->handle[i], &s->holds, s->aligned};
+        if (i >= before) {
+            MODEL_INT(sst_stream_open(s->store, source.model->name, &s->handle[i]), SST_OK);
+        }
+        source.handle = s->handle[i];
+        model_check_all(&source);
+        model_check_meta(&source.model->meta, s->store, source.handle);
+    }
+}
+
+/* Ends the session, by closing or by a crash, and begins another. */
+static void op_restart(run *r) {
+    char crash[450];
+    const uint8_t *bytes;
+    size_t size;
+    uint32_t i;
+    bool crashed = chance(r, 2);
+    model_check_holds(&r->holds);
+    memset(&r->holds, 0, sizeof r->holds);
+    memset(&r->lent, 0, sizeof r->lent);
+    if (crashed && !take_image(r, &bytes, &size)) return;
+    MODEL_INT(sst_close(r->store), SST_OK);
+    r->store = NULL;
+    if (crashed) {
+        file_path(r, 3, crash, sizeof crash);
+        file_write(crash, bytes, size);
+        file_remove(r->path);
+        MODEL(rename(crash, r->path) == 0);
+        r->snap[0].live = r->snap[1].live = false;      /* they have the old file */
+    }
+    r->options.flags = r->deferred ? SST_DEFERRED : 0;
+    if (chance(r, 3)) r->options.flags |= SST_NO_MAP;
+    if (chance(r, 4)) r->options.flags |= SST_NO_SYNC;
+    if (chance(r, 4)) r->options.flags |= SST_VERIFY;
+    if (!MODEL_INT(sst_open_append(r->path, &r->options, &r->store), SST_OK)) return;
+    r->sessions++;
+    all_sealed(r);
+    check_names(r->store, &r->model);
+    model_check_meta(&r->model.meta, r->store, NULL);
+    for (i = 0; i < r->model.count && !model_failed; i++) {
+        model_stream *m = &r->model.stream[i];
+        sst_stream_desc desc;
+        sst_field field;
+        model_describe(m, &desc, &field);
+        desc.flags = SST_OPEN_EXISTING;
+        r->reader[i] = NULL;
+        r->owner[i] = false;
+        r->made[i] = chance(r, 2);
+        if (r->made[i]) MODEL_INT(sst_stream_create(r->store, &desc, &r->writer[i]), SST_OK);
+        else MODEL_INT(sst_stream_open(r->store, m->name, &r->writer[i]), SST_OK);
+        if (!model_failed) MODEL_INT(sst_rows(r->writer[i]), m->rows);
+        if (!model_failed) model_check_meta(&m->meta, r->store, r->writer[i]);
+    }
+}
+
+#endif
 
 /* An image cut short: every stream that is there is a prefix of what it was. */
 static void op_open_short(run *r) {
@@ -739,6 +923,7 @@ static void op_snapshot_refuses(run *r) {
     MODEL_INT(sst_remove_meta(s->store, "k"), SST_ERR_READ_ONLY);
     MODEL_INT(sst_stream_create(s->store, &desc, &stream), SST_ERR_READ_ONLY);
     MODEL_INT(sst_image(s->store, &bytes, &size), SST_ERR_READ_ONLY);
+    MODEL_INT(sst_sync(s->store), SST_ERR_READ_ONLY);
     MODEL_INT(sst_flush(s->store), SST_ERR_READ_ONLY);
     MODEL_INT(sst_poll(s->store), SST_ERR_READ_ONLY);
     MODEL_INT(sst_abort(s->store), SST_ERR_STATE);
@@ -781,7 +966,7 @@ static void op_on_stream(run *r) {
 }
 
 static void op_on_store(run *r) {
-    switch (test_below(&r->random, 16)) {
+    switch (test_below(&r->random, MODEL_STORE_OPS)) {
     case 0:
         MODEL_INT(sst_flush(r->store), SST_OK);
         all_sealed(r);
@@ -795,6 +980,14 @@ static void op_on_store(run *r) {
     case 11: op_verify(r); break;
     case 12: check_names(r->store, &r->model); break;
     case 13: model_check_holds(&r->holds); check_lent(r); break;
+#ifdef MODEL_FILES
+    case 16: case 17: op_refresh(r); break;
+    case 18: op_restart(r); break;
+    case 19:
+        MODEL_INT(sst_sync(r->store), SST_OK);
+        all_sealed(r);
+        break;
+#endif
     default: op_create(r); break;
     }
 }
@@ -820,8 +1013,19 @@ static void finish_run(run *r) {
     if (!model_failed) model_check_holds(&r->holds);
     if (!model_failed) check_lent(r);
     for (i = 0; i < 2; i++) close_snapshot(&r->snap[i]);
-    MODEL_INT(chance(r, 4) ? sst_abort(r->store) : sst_close(r->store), SST_OK);
+    if (chance(r, 4) && r->sessions == 0) MODEL_INT(sst_abort(r->store), SST_OK);
+    else MODEL_INT(sst_close(r->store), SST_OK);
     model_store_free(&r->model);
+}
+
+static int create_store(run *r) {
+#ifdef MODEL_FILES
+    snprintf(r->path, sizeof r->path, "%s/run.sstore", model_folder);
+    file_remove(r->path);
+    return sst_create(r->path, &r->options, &r->store);
+#else
+    return sst_create(NULL, &r->options, &r->store);
+#endif
 }
 
 static void one_seed(uint64_t seed) {
@@ -837,20 +1041,47 @@ static void one_seed(uint64_t seed) {
     steps = 10 + test_below(&r->random, 120);
     model_seed = seed;
     model_step = 0;
-    if (MODEL_INT(sst_create(NULL, &r->options, &r->store), SST_OK)) {
+    if (MODEL_INT(create_store(r), SST_OK)) {
         for (; model_step < steps && !model_failed; model_step++) one_step(r);
-        finish_run(r);
+        if (r->store != NULL) finish_run(r);
     }
+    free(r->bytes);
     free(r);
 }
 
+#ifdef MODEL_FILES
+static void file_folder_remove(void) {
+    run r;
+    int i;
+    char path[450];
+    snprintf(r.path, sizeof r.path, "%s/run.sstore", model_folder);
+    for (i = 0; i < 4; i++) {
+        file_path(&r, i, path, sizeof path);
+        file_remove(path);
+    }
+    (void)rmdir(model_folder);
+}
+#endif
+
 static void random_sequences(void) {
-    uint64_t seed = test_seed(1), rounds = test_rounds(5000, 40000), i;
+    uint64_t seed = test_seed(1), rounds = test_rounds(MODEL_ROUNDS, 8 * MODEL_ROUNDS), i;
     for (i = 0; i < rounds && !model_failed; i++) one_seed(seed + i);
     CHECK_INT(i, rounds);
 }
 
 int main(void) {
+#ifdef MODEL_FILES
+    const char *base = getenv("TMPDIR");
+    snprintf(model_folder, sizeof model_folder, "%.200s/test_model.XXXXXX",
+             base != NULL && base[0] != '\0' ? base : "/tmp");
+    if (mkdtemp(model_folder) == NULL) {
+        perror(model_folder);
+        return 1;
+    }
+#endif
     TEST_RUN(random_sequences);
+#ifdef MODEL_FILES
+    file_folder_remove();
+#endif
     return test_done(MODEL_TEST_NAME);
 }

@@ -45,6 +45,8 @@ typedef enum place {
     IN_IMAGE,           /* opened from an aligned copy */
     IN_ODD_IMAGE,       /* opened from a copy at an odd address, every checksum first */
     IN_CUT_IMAGE,       /* the same without its last 64 bytes: read by hopping, no checksums */
+    IN_FILE,            /* opened from a file, mapped */
+    IN_UNMAPPED_FILE,   /* the same, read */
     PLACES
 } place;
 
@@ -55,6 +57,28 @@ typedef struct recording {
     size_t size;
 } recording;
 
+/* Opens the bytes as a file, which has no name any more afterwards. */
+static sst_store *open_as_file(const void *bytes, size_t size, uint32_t flags) {
+    const char *folder = getenv("TMPDIR");
+    sst_options options;
+    sst_store *store = NULL;
+    char name[512];
+    int fd;
+    FILE *file;
+    snprintf(name, sizeof name, "%s/sst-query-XXXXXX", folder != NULL ? folder : "/tmp");
+    fd = mkstemp(name);
+    file = fd < 0 ? NULL : fdopen(fd, "wb");
+    CHECK(file != NULL);
+    if (file == NULL) return NULL;
+    CHECK(fwrite(bytes, 1, size, file) == size);
+    CHECK_INT(fclose(file), 0);
+    memset(&options, 0, sizeof options);
+    options.flags = flags;
+    CHECK_INT(sst_open(name, &options, &store), SST_OK);
+    CHECK_INT(remove(name), 0);
+    return store;
+}
+
 /* Takes over a store with rows in it. */
 static recording place_it(sst_store *writer, place where) {
     recording r = {NULL, NULL, NULL, NULL, 0};
@@ -64,6 +88,10 @@ static recording place_it(sst_store *writer, place where) {
     if (where == IN_TAIL || where == IN_SMALL_BLOCKS) return r;
     CHECK_INT(sst_image(writer, &bytes, &r.size), SST_OK);
     if (bytes == NULL) return r;
+    if (where == IN_FILE || where == IN_UNMAPPED_FILE) {
+        r.store = open_as_file(bytes, r.size, where == IN_FILE ? 0 : SST_NO_MAP);
+        return r;
+    }
     r.memory = (unsigned char *)malloc(r.size + 1);
     r.image = r.memory + (where == IN_ODD_IMAGE ? 1 : 0);
     memcpy(r.memory + (where == IN_ODD_IMAGE ? 1 : 0), bytes, r.size);

@@ -60,7 +60,7 @@ for source in "$folder"/*.c "$folder"/*.cpp; do
         fails "$number" "no output is shown" ""
     elif [ ! -x "$alone/program" ]; then
         fails "$number" "does not compile" "$alone/log"
-    elif ! "$alone/program" > "$alone/got" 2>&1 < /dev/null; then
+    elif ! (cd "$alone" && ./program > got 2>&1 < /dev/null); then
         fails "$number" "does not run" "$alone/got"
     elif ! diff "$folder/$number.want" "$alone/got" > "$alone/log"; then
         fails "$number" "prints something else" "$alone/log"

@@ -157,7 +157,7 @@ static void create_and_close(void) {
     CHECK_INT(sst_close(NULL), SST_OK);
     CHECK_INT(sst_create(NULL, NULL, NULL), SST_ERR_ARG);
     store = (sst_store *)&options;
-    CHECK_INT(sst_create("run.sstore", NULL, &store), SST_ERR_UNSUPPORTED);
+    CHECK_INT(sst_create("no such folder/run.sstore", NULL, &store), SST_ERR_NOT_FOUND);
     CHECK(store == NULL);
     CHECK_INT(sst_flush(NULL), SST_ERR_ARG);
     CHECK_INT(sst_poll(NULL), SST_ERR_ARG);
