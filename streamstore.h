@@ -6123,15 +6123,6 @@ static int ssti_store_begin(sst_store *store) {
     return ssti_record_bare(store, SSTI_SYNC, 0, 0, ssti_signed(store->session));
 }
 
-/* Tells the caller why there is no store. */
-static int ssti_make_failed(const sst_options *options, int result, const char *what) {
-    if (options != NULL && options->error != NULL) {
-        (void)ssti_fail(options->error, result, what);
-        options->error->os_error = ssti_os_error(result);
-    }
-    return result;
-}
-
 /* A path with something behind it; NULL: no memory. */
 static char *ssti_path_copy(const sst_allocator *a, const char *path, const char *suffix) {
     size_t n = strlen(path), m = strlen(suffix);
@@ -6275,24 +6266,51 @@ static int ssti_store_create(sst_store *store, const char *path, const sst_optio
     return result;
 }
 
+/* Why there is no store, in words. */
+static const char *ssti_make_text(int result) {
+    switch (result) {
+    case SST_OK: return "";
+    case SST_ERR_ARG: return SSTI_TEXT("an argument or option is not allowed");
+    case SST_ERR_FORMAT: return SSTI_TEXT("this is not a store");
+    case SST_ERR_UNSUPPORTED: return SSTI_TEXT("of a newer format, or io cannot do it");
+    case SST_ERR_CORRUPT: return SSTI_TEXT("a checksum is wrong");
+    case SST_ERR_MEMORY: return SSTI_TEXT("out of memory");
+    case SST_ERR_EXISTS: return SSTI_TEXT("there is a file, or a companion, already");
+    case SST_ERR_NOT_FOUND: return SSTI_TEXT("there is no such file or folder");
+    case SST_ERR_LOCKED: return SSTI_TEXT("another process records to it");
+    default: return SSTI_TEXT("the file could not be made or opened");
+    }
+}
+
+/* Begins everything that makes or opens a store: checks what was given, and makes the handle.
+ * sound: the other arguments are. */
+static int ssti_make_begin(const sst_options *options, bool sound, sst_options *o,
+                           sst_store **store, sst_store **out) {
+    int result = SST_ERR_ARG;
+    *store = NULL;
+    if (out != NULL) *out = NULL;
+    if (out != NULL && sound) result = ssti_options_check(options, o);
+    return result == SST_OK ? ssti_store_new(o, store) : result;
+}
+
+/* Ends it: gives the store out, or frees it and tells why. */
+static int ssti_make_done(const sst_options *options, int result, sst_store *store,
+                          sst_store **out) {
+    if (result == SST_OK) *out = store;
+    else if (store != NULL) (void)ssti_store_free(store);
+    if (options != NULL && options->error != NULL) {
+        (void)ssti_fail(options->error, result, ssti_make_text(result));
+        options->error->os_error = ssti_os_error(result);
+    }
+    return result;
+}
+
 SST_API int sst_create(const char *path, const sst_options *options, sst_store **out) {
     sst_options o;
     sst_store *store;
-    int result;
-    if (out == NULL) return ssti_make_failed(options, SST_ERR_ARG, SSTI_TEXT("out is NULL"));
-    *out = NULL;
-    result = ssti_options_check(options, &o);
-    if (result != SST_OK) {
-        return ssti_make_failed(options, result, SSTI_TEXT("an option is not allowed"));
-    }
-    result = ssti_store_new(&o, &store);
-    if (result == SST_OK) {
-        result = ssti_store_create(store, path, &o);
-        if (result != SST_OK) (void)ssti_store_free(store);
-    }
-    if (result == SST_OK) *out = store;
-    return ssti_make_failed(options, result, result == SST_OK ? "" :
-                            SSTI_TEXT("the store could not be created"));
+    int result = ssti_make_begin(options, true, &o, &store, out);
+    if (result == SST_OK) result = ssti_store_create(store, path, &o);
+    return ssti_make_done(options, result, store, out);
 }
 
 /* ---- opening ---- */
@@ -6559,45 +6577,19 @@ static int ssti_store_read(sst_store *store) {
     return result;
 }
 
-/* Why a store could not be opened, in words. */
-static const char *ssti_open_text(int result) {
-    switch (result) {
-    case SST_OK: return "";
-    case SST_ERR_ARG: return SSTI_TEXT("an argument is not allowed");
-    case SST_ERR_FORMAT: return SSTI_TEXT("this is not a store");
-    case SST_ERR_UNSUPPORTED: return SSTI_TEXT("of a newer format, or io cannot do it");
-    case SST_ERR_CORRUPT: return SSTI_TEXT("a checksum is wrong");
-    case SST_ERR_MEMORY: return SSTI_TEXT("out of memory");
-    case SST_ERR_NOT_FOUND: return SSTI_TEXT("there is no such file");
-    case SST_ERR_LOCKED: return SSTI_TEXT("another process records to it");
-    default: return SSTI_TEXT("the file could not be opened");
-    }
-}
-
-/* Ends an opening: gives the store out, or frees it. */
-static int ssti_open_done(sst_store *store, const sst_options *options, int result,
-                          sst_store **out) {
-    if (result == SST_OK) *out = store;
-    else (void)ssti_store_free(store);
-    return ssti_make_failed(options, result, ssti_open_text(result));
-}
-
 SST_API int sst_open_memory(const void *bytes, size_t size, const sst_options *options,
                             sst_store **out) {
     sst_options o;
     sst_store *store;
-    int result;
-    if (out == NULL) return ssti_make_failed(options, SST_ERR_ARG, SSTI_TEXT("out is NULL"));
-    *out = NULL;
-    result = bytes == NULL ? SST_ERR_ARG : ssti_options_check(options, &o);
-    if (result == SST_OK) result = ssti_store_new(&o, &store);
-    if (result != SST_OK) return ssti_make_failed(options, result, ssti_open_text(result));
-    store->image = (const uint8_t *)bytes;
-    store->file_bytes = size;
-    if (((uintptr_t)bytes & 7) != 0) store->direct = false;
-    result = ssti_store_read(store);
+    int result = ssti_make_begin(options, bytes != NULL, &o, &store, out);
+    if (result == SST_OK) {
+        store->image = (const uint8_t *)bytes;
+        store->file_bytes = size;
+        if (((uintptr_t)bytes & 7) != 0) store->direct = false;
+        result = ssti_store_read(store);
+    }
     if (result == SST_OK && (o.flags & SST_VERIFY) != 0) result = sst_verify(store, NULL);
-    return ssti_open_done(store, options, result, out);
+    return ssti_make_done(options, result, store, out);
 }
 
 /* Opens the file and reads what it says of itself. */
@@ -6875,13 +6867,8 @@ static int ssti_tails_read(sst_store *store) {
 SST_API int sst_open(const char *path, const sst_options *options, sst_store **out) {
     sst_options o;
     sst_store *store;
-    int result;
-    if (out == NULL) return ssti_make_failed(options, SST_ERR_ARG, SSTI_TEXT("out is NULL"));
-    *out = NULL;
-    result = path == NULL ? SST_ERR_ARG : ssti_options_check(options, &o);
-    if (result == SST_OK) result = ssti_store_new(&o, &store);
-    if (result != SST_OK) return ssti_make_failed(options, result, ssti_open_text(result));
-    result = ssti_store_paths(store, path, o.live_path);
+    int result = ssti_make_begin(options, path != NULL, &o, &store, out);
+    if (result == SST_OK) result = ssti_store_paths(store, path, o.live_path);
     if (result == SST_OK) result = ssti_open_file(store, SST_IO_READ);
     if (result == SST_OK) {
         ssti_open_state(store);
@@ -6889,7 +6876,7 @@ SST_API int sst_open(const char *path, const sst_options *options, sst_store **o
     }
     if (result == SST_OK) result = ssti_tails_read(store);
     if (result == SST_OK && (o.flags & SST_VERIFY) != 0) result = sst_verify(store, NULL);
-    return ssti_open_done(store, options, result, out);
+    return ssti_make_done(options, result, store, out);
 }
 
 SST_API int sst_refresh(sst_store *store) {
@@ -7108,19 +7095,14 @@ static int ssti_open_append(sst_store *store, uint64_t seed) {
 SST_API int sst_open_append(const char *path, const sst_options *options, sst_store **out) {
     sst_options o;
     sst_store *store;
-    int result;
-    if (out == NULL) return ssti_make_failed(options, SST_ERR_ARG, SSTI_TEXT("out is NULL"));
-    *out = NULL;
-    result = path == NULL ? SST_ERR_ARG : ssti_options_check(options, &o);
-    if (result == SST_OK) result = ssti_store_new(&o, &store);
-    if (result != SST_OK) return ssti_make_failed(options, result, ssti_open_text(result));
-    result = ssti_store_paths(store, path, o.live_path);
+    int result = ssti_make_begin(options, path != NULL, &o, &store, out);
+    if (result == SST_OK) result = ssti_store_paths(store, path, o.live_path);
     if (result == SST_OK && store->io.write_at == NULL) result = SST_ERR_UNSUPPORTED;
     if (result == SST_OK) result = ssti_open_append(store, o.seed);
     if (result == SST_ERR_NOT_FOUND && (o.flags & SST_CREATE) != 0 && store->file == NULL) {
         result = ssti_store_create(store, path, &o);
     }
-    return ssti_open_done(store, options, result, out);
+    return ssti_make_done(options, result, store, out);
 }
 
 #endif /* SSTI_HAS_READ */
