@@ -14,6 +14,9 @@
 
 #include "test.h"
 
+/* The layout of the companion, as >>live describes it. */
+enum { LIVE_TABLES = 128, LIVE_SLOT = 512, LIVE_HALF = 256, LIVE_DESCRIPTOR = 64 };
+
 #if defined(__SANITIZE_THREAD__)
 #define TSAN 1
 #elif defined(__has_feature)
@@ -1465,20 +1468,20 @@ static void hostile_descriptors(void) {
     for (i = 0; i < rounds && test_errors == 0; i++) {
         bytes m = copy_of(s.tails[last]);
         int changes = 1 + (int)test_below(&random, 4);
-        uint64_t table = ssti_get64(m.at + SSTI_LIVE_TABLES);   /* of the first 8 streams */
-        REQUIRE(table != 0 && table <= m.size - 8 * SSTI_LIVE_SLOT);
+        uint64_t table = ssti_get64(m.at + LIVE_TABLES);   /* of the first 8 streams */
+        REQUIRE(table != 0 && table <= m.size - 8 * LIVE_SLOT);
         for (; changes > 0; changes--) {
-            uint8_t *d = m.at + table + test_below(&random, KINDS) * SSTI_LIVE_SLOT +
-                         test_below(&random, 2) * SSTI_LIVE_HALF +
-                         test_below(&random, 2) * SSTI_LIVE_DESCRIPTOR;
+            uint8_t *d = m.at + table + test_below(&random, KINDS) * LIVE_SLOT +
+                         test_below(&random, 2) * LIVE_HALF +
+                         test_below(&random, 2) * LIVE_DESCRIPTOR;
             switch (test_below(&random, 7)) {
             case 0: ssti_put32(d + 4, (uint32_t)evil(&random, m.size)); break;
             case 1: ssti_put64(d + 8, evil(&random, s.rows[last][SMALL])); break;
             case 2: ssti_put64(d + 16, evil(&random, m.size)); break;
             case 3: ssti_put64(d + 24, evil(&random, m.size)); break;
             case 4: {       /* two halves in one place */
-                const uint8_t *from = m.at + table + test_below(&random, KINDS) * SSTI_LIVE_SLOT;
-                memcpy(d, from, SSTI_LIVE_DESCRIPTOR);
+                const uint8_t *from = m.at + table + test_below(&random, KINDS) * LIVE_SLOT;
+                memcpy(d, from, LIVE_DESCRIPTOR);
                 break;
             }
             case 5:         /* all of the file, with capacities and sizes that fit */
@@ -1487,7 +1490,7 @@ static void hostile_descriptors(void) {
                 ssti_put64(d + 24, m.size);
                 break;
             default:
-                ssti_put64(m.at + SSTI_LIVE_TABLES + 8 * test_below(&random, 3),
+                ssti_put64(m.at + LIVE_TABLES + 8 * test_below(&random, 3),
                            evil(&random, m.size));
                 break;
             }
@@ -1512,12 +1515,12 @@ static void huge_companion(void) {
     shots_make(&s, &random);
     options.allocator = &heap_allocator;
     for (i = 0; i < 4 && test_errors == 0; i++) {
-        uint64_t table = ssti_get64(s.tails[last].at + SSTI_LIVE_TABLES);
+        uint64_t table = ssti_get64(s.tails[last].at + LIVE_TABLES);
         sst_store *store = NULL;
         wipe();
         for (k = 0; k < KINDS * 4; k++) {
-            uint8_t *d = s.tails[last].at + table + (uint64_t)(k / 4) * SSTI_LIVE_SLOT +
-                         k % 4 / 2 * SSTI_LIVE_HALF + k % 2 * SSTI_LIVE_DESCRIPTOR;
+            uint8_t *d = s.tails[last].at + table + (uint64_t)(k / 4) * LIVE_SLOT +
+                         k % 4 / 2 * LIVE_HALF + k % 2 * LIVE_DESCRIPTOR;
             ssti_put32(d + 4, capacities[i]);
             ssti_put64(d + 8, s.sealed[last][k / 4]);
             ssti_put64(d + 16, 4096);
