@@ -6287,6 +6287,7 @@ static const char *ssti_make_text(int result) {
 static int ssti_make_begin(const sst_options *options, bool sound, sst_options *o,
                            sst_store **store, sst_store **out) {
     int result = SST_ERR_ARG;
+    memset(o, 0, sizeof *o);
     *store = NULL;
     if (out != NULL) *out = NULL;
     if (out != NULL && sound) result = ssti_options_check(options, o);
