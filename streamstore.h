@@ -852,7 +852,8 @@ SST_DECL int sst_open(const char *path, const sst_options *options, sst_store **
 /* Opens a file to record on. One that was not closed is recovered first: what lies behind the cut
  * (see >>format) is appended to `<path>-torn` as far as it is whole records, then the file is
  * truncated there. With SST_CREATE a file that is absent, or was never written, is made.
- * SST_ERR_LOCKED: another process records to it. Otherwise as sst_open and sst_create. A failure
+ * SST_ERR_LOCKED: another process records to it. SST_ERR_EXISTS: where the companion has to be lies
+ * that of another store (SST_REPLACE replaces it). Otherwise as sst_open and sst_create. A failure
  * may leave the recovery half done; doing it again ends in the same rows. */
 SST_DECL int sst_open_append(const char *path, const sst_options *options, sst_store **out);
 #endif
@@ -2450,6 +2451,7 @@ struct sst_store {
     uint64_t session;
     uint64_t recovered_rows;
     bool tail_found;                /* a companion of the newest session was there */
+    bool tail_lost;                 /* a writer's: there should have been one */
     uint8_t *staging;               /* where records are put together */
     size_t staging_bytes;
     uint64_t reserved;              /* bytes of the file that are allocated */
@@ -6652,24 +6654,27 @@ typedef struct ssti_tails {
     sst_store *store;
     void *file;
     uint64_t size;
+    int failed;                     /* the first failed read, or SST_OK */
     uint8_t head[SSTI_LIVE_TABLES + 8 * SSTI_CHUNKS];
 } ssti_tails;
 
-/* A half that a descriptor points at, copied when it is needed. */
+/* A half that a descriptor points at; when it is loaded, a copy of those of its rows that hold
+ * their check words, laid out like a half for just so many. */
 typedef struct ssti_tail_half {
     uint32_t capacity;
     uint64_t first_row, place, bytes;
     uint8_t *copy;
 } ssti_tail_half;
 
-static bool ssti_tails_copy(const ssti_tails *t, uint64_t offset, void *to, size_t size) {
+static bool ssti_tails_copy(ssti_tails *t, uint64_t offset, void *to, size_t size) {
     const sst_io *io = &t->store->io;
     uint8_t *p = (uint8_t *)to;
     if (offset > t->size || size > t->size - offset) return false;
     while (size != 0) {
         size_t done = 0;
-        if (io->read_at(io->user, t->file, offset, p, size, &done) != SST_OK || done == 0 ||
-            done > size) return false;
+        int result = io->read_at(io->user, t->file, offset, p, size, &done);
+        if (result != SST_OK) t->failed = result;
+        if (result != SST_OK || done == 0 || done > size) return false;
         p += done;
         offset += done;
         size -= done;
@@ -6677,8 +6682,8 @@ static bool ssti_tails_copy(const ssti_tails *t, uint64_t offset, void *to, size
     return true;
 }
 
-/* Opens the companion, if it is that of the store's newest session. */
-static bool ssti_tails_open(sst_store *store, ssti_tails *t) {
+/* Opens a companion, if there is one. foreign: it is that of another store. */
+static bool ssti_tails_begin(sst_store *store, ssti_tails *t, bool *foreign) {
     const sst_io *io = &store->io;
     memset(t, 0, sizeof *t);
     t->store = store;
@@ -6686,17 +6691,35 @@ static bool ssti_tails_open(sst_store *store, ssti_tails *t) {
     if (io->size(io->user, t->file, &t->size) == SST_OK &&
         ssti_tails_copy(t, 0, t->head, sizeof t->head) &&
         memcmp(t->head, ssti_live_magic, 8) == 0 &&
-        ssti_get32(t->head + 40) == sst_crc32c(t->head, 40, 0) &&
-        ssti_get32(t->head + 8) == SSTI_LIVE_VERSION && ssti_get32(t->head + 12) == store->salt &&
-        memcmp(t->head + 16, store->header + 16, 16) == 0 &&
-        ssti_get64(t->head + 32) == store->session) return true;
+        ssti_get32(t->head + 40) == sst_crc32c(t->head, 40, 0)) {
+        *foreign = ssti_get32(t->head + 12) != store->salt ||
+                   memcmp(t->head + 16, store->header + 16, 16) != 0;
+        return true;
+    }
     (void)io->close(io->user, t->file);
     return false;
 }
 
+/* Opens the companion, if it is that of the store's newest session. */
+static bool ssti_tails_open(sst_store *store, ssti_tails *t) {
+    bool foreign = false;
+    if (!ssti_tails_begin(store, t, &foreign)) return false;
+    if (!foreign && ssti_get32(t->head + 8) == SSTI_LIVE_VERSION &&
+        ssti_get64(t->head + 32) == store->session) return true;
+    (void)store->io.close(store->io.user, t->file);
+    return false;
+}
+
+/* Does a companion of another store lie where ours has to be? Its rows may be the only copy. */
+static bool ssti_tails_foreign(sst_store *store) {
+    bool foreign = false;
+    ssti_tails t;
+    if (ssti_tails_begin(store, &t, &foreign)) (void)store->io.close(store->io.user, t.file);
+    return foreign;
+}
+
 /* The halves that a stream's descriptors point at, as far as they can be. */
-static uint32_t ssti_tails_halves(const ssti_tails *t, const ssti_series *s,
-                                  ssti_tail_half *halves) {
+static uint32_t ssti_tails_halves(ssti_tails *t, const ssti_series *s, ssti_tail_half *halves) {
     uint32_t place, chunk = ssti_chunk(s->number - 1, &place), i, n = 0;
     uint64_t table = ssti_get64(t->head + SSTI_LIVE_TABLES + 8 * chunk);
     uint8_t slot[SSTI_LIVE_SLOT];
@@ -6778,20 +6801,78 @@ static int ssti_tails_attach(ssti_series *s, uint64_t first_row, const ssti_tail
     return SST_OK;
 }
 
-/* Copies the halves that may hold rows which no block has yet. */
-static int ssti_tails_load(const ssti_tails *t, const ssti_series *s, ssti_tail_half *halves,
+/* Copies rows of a half as the descriptor lays it out: columns and check words. */
+static bool ssti_tails_rows(ssti_tails *t, const ssti_series *s, const ssti_tail_half *h,
+                            ssti_range rows, uint8_t *to) {
+    uint64_t place = h->place, n = rows.count;
+    uint32_t c;
+    for (c = 0; c < s->column_count; c++) {
+        uint64_t row_bytes = s->columns[c].row_bytes;
+        if (!ssti_tails_copy(t, place + rows.first * row_bytes, to, (size_t)(n * row_bytes))) {
+            return false;
+        }
+        to += (size_t)ssti_round_up(n * row_bytes, 64);
+        place += ssti_round_up(h->capacity * row_bytes, 64);
+    }
+    return ssti_tails_copy(t, place + rows.first * 4, to, (size_t)n * 4);
+}
+
+/* How many rows of a half hold their check words, from `first` on: looked at in parts, since the
+ * numbers in a descriptor are anybody's. */
+static int ssti_tails_probe(ssti_tails *t, const ssti_series *s, const ssti_tail_half *h,
+                            uint64_t first, uint64_t *count) {
+    const sst_allocator *a = &t->store->allocator;
+    ssti_tail_half part;
+    ssti_range rows;
+    uint64_t most = 65536 / s->row_bytes;
+    size_t bytes;
+    if (most == 0) most = 1;
+    bytes = ssti_half_layout(s, NULL, (uint32_t)most, NULL) + (size_t)most * 4;
+    memset(&part, 0, sizeof part);
+    part.copy = (uint8_t *)ssti_alloc(a, bytes);
+    if (part.copy == NULL) return SST_ERR_MEMORY;
+    *count = 0;
+    rows.first = first;
+    do {
+        int64_t last = 0;
+        rows.first += part.capacity;
+        rows.count = h->capacity - rows.first < most ? h->capacity - rows.first : most;
+        part.first_row = h->first_row + rows.first;
+        part.capacity = (uint32_t)rows.count;
+        if (rows.count == 0 || !ssti_tails_rows(t, s, h, rows, part.copy)) break;
+        part.capacity = ssti_tails_count(s, &part, part.first_row, &last, false);
+        *count += part.capacity;
+    } while (part.capacity == rows.count);
+    ssti_free(a, part.copy, bytes);
+    return SST_OK;
+}
+
+/* Copies the rows that no block has yet, of all halves. */
+static int ssti_tails_load(ssti_tails *t, const ssti_series *s, ssti_tail_half *halves,
                            uint32_t *count) {
-    uint64_t first_row = ssti_list_end(s->list, s->list->count);
-    uint32_t i, n = s->readable ? ssti_tails_halves(t, s, halves) : 0;
-    *count = n;
-    for (i = 0; i < n; i++) {
+    uint64_t sealed = ssti_list_end(s->list, s->list->count), n;
+    uint32_t i;
+    *count = s->readable ? ssti_tails_halves(t, s, halves) : 0;
+    for (i = 0; i < *count; i++) {
         ssti_tail_half *h = &halves[i];
-        if (h->first_row + h->capacity <= first_row) continue;
+        ssti_range rows;
+        rows.first = sealed > h->first_row ? sealed - h->first_row : 0;
+        if (rows.first >= h->capacity) continue;
+        SSTI_TRY(ssti_tails_probe(t, s, h, rows.first, &n));
+        if (n == 0) continue;
+        rows.count = n;
+        h->bytes = ssti_half_layout(s, NULL, (uint32_t)n, NULL) + n * 4;
         h->copy = (uint8_t *)ssti_alloc(&t->store->allocator, (size_t)h->bytes);
         if (h->copy == NULL) return SST_ERR_MEMORY;
-        if (!ssti_tails_copy(t, h->place, h->copy, (size_t)h->bytes)) memset(h->copy, 0, 1);
+        if (ssti_tails_rows(t, s, h, rows, h->copy)) {
+            h->first_row += rows.first;
+            h->capacity = (uint32_t)n;
+        } else {
+            ssti_free(&t->store->allocator, h->copy, (size_t)h->bytes);
+            h->copy = NULL;
+        }
     }
-    return SST_OK;
+    return t->failed;
 }
 
 /* Finds the rows in copied halves that follow on what the blocks hold: a run in one half, then
@@ -6819,13 +6900,14 @@ static void ssti_tails_find(const ssti_series *s, const ssti_tail_half *halves, 
 
 /* Takes the rows of one stream. The companion is copied first, then the store is looked at again:
  * a row that was there at the beginning is in the copy or, sealed meanwhile, in the store. */
-static int ssti_tails_take(const ssti_tails *t, ssti_series *s) {
+static int ssti_tails_take(ssti_tails *t, ssti_series *s) {
     sst_store *store = t->store;
     ssti_tail_half halves[4];
     ssti_tail_runs r;
     uint32_t i, n;
-    int result = ssti_tails_load(t, s, halves, &n);
+    int result;
     s->check_seed = ssti_check_seed(store->session, s->number);
+    result = ssti_tails_load(t, s, halves, &n);
     if (result == SST_OK && !store->exclusive) result = ssti_refresh(store);
     if (result == SST_OK) {
         uint64_t first_row = ssti_list_end(s->list, s->list->count);
@@ -7033,6 +7115,7 @@ static int ssti_store_recover(sst_store *store) {
     uint32_t i;
     SSTI_TRY(ssti_recover_cut(store));
     SSTI_TRY(ssti_tails_read(store));
+    store->tail_lost = !store->finished && !store->tail_found;
     store->end = ssti_round_up(store->file_bytes, 64);
     store->writable = true;
     for (i = 0; i < store->series_count; i++) ssti_series_at(store, i)->indexed = 0;
@@ -7090,6 +7173,7 @@ static int ssti_open_append(sst_store *store, uint64_t seed) {
     }
     SSTI_TRY(ssti_store_read(store));
     if ((store->flags & SST_VERIFY) != 0) SSTI_TRY(sst_verify(store, NULL));
+    if (ssti_tails_foreign(store) && (store->flags & SST_REPLACE) == 0) return SST_ERR_EXISTS;
     return ssti_store_resume(store, seed);
 }
 
@@ -7348,7 +7432,8 @@ SST_API int sst_store_info(sst_store *store, sst_info *out) {
     else out->state = store->finished ? SST_FINISHED : SST_CRASHED;
     out->recovered_rows = store->recovered_rows;
     out->kill_safe = store->live != NULL;
-    out->tail_missing = !store->writable && !store->finished && !store->tail_found;
+    out->tail_missing = store->writable ? store->tail_lost
+                                        : !store->finished && !store->tail_found;
     ssti_unlock(&store->lock);
     return SST_OK;
 }

@@ -1353,6 +1353,8 @@ static void torn_companion(void) {
 
 /* ---- companions that are not of this session ------------------------------------------------ */
 
+static bool other_store;        /* the companion is that of another store */
+
 /* Opens what lies there, both ways: rows from `least` to `most`, no error, no large allocation. */
 static void open_foreign(const shots *s, const bytes *tails, const uint64_t *least,
                          bool append) {
@@ -1375,6 +1377,11 @@ static void open_foreign(const shots *s, const bytes *tails, const uint64_t *lea
     CHECK_INT(heap.refused, 0);
     CHECK(heap.peak < bound + 3 * (int64_t)(s->store[last].size + tails->size));
     if (!append) return;
+    if (other_store) {                              /* its rows may be the only copy */
+        CHECK_INT(sst_open_append(path, &options, &store), SST_ERR_EXISTS);
+        CHECK(exists(live));
+        options.flags = SST_REPLACE;
+    }
     CHECK_INT(sst_open_append(path, &options, &store), SST_OK);
     if (store == NULL) return;
     check_store(store, found, found, NULL);
@@ -1416,7 +1423,9 @@ static void foreign_companions(void) {
     open_foreign(&s, &newer, r.rows, true);
     /* of another store */
     shots_make(&other, &random);
+    other_store = true;
     open_foreign(&s, &other.tails[last], all, true);
+    other_store = false;
     /* of a future version, with and without a checksum that holds; another salt, uuid, session */
     for (i = 0; i < 40; i++) {
         tails = copy_of(newer);
@@ -1537,6 +1546,47 @@ static void huge_companion(void) {
         CHECK_INT(sst_open(path, &options, &store), SST_OK);
         CHECK_INT(heap.refused, 0);
         if (store == NULL) break;
+        check_store(store, s.sealed[last], s.rows[last], NULL);
+        CHECK_INT(sst_close(store), SST_OK);
+    }
+    CHECK(now_ms() - begin < 2000);
+    shots_free(&s);
+}
+
+/* Descriptors that point at halves as large as can be, in a companion that is mostly a hole. */
+static void huge_halves(void) {
+    const int last = SHOTS - 1;
+    uint64_t random = seed_base + 9, table;
+    sst_options options = options_of(0);
+    sst_store *store = NULL;
+    int64_t begin = now_ms();
+    shots s;
+    int k;
+    shots_make(&s, &random);
+    wipe();
+    table = ssti_get64(s.tails[last].at + LIVE_TABLES);
+    for (k = 0; k < KINDS * 4; k++) {
+        uint64_t size = kind_bytes[k / 4], rows = ((uint64_t)1 << 30) / (size + 8);
+        uint64_t columns = (rows * 8 + 63) / 64 * 64 + (rows * size + 63) / 64 * 64;
+        uint8_t *d = s.tails[last].at + table + (uint64_t)(k / 4) * LIVE_SLOT +
+                     k % 4 / 2 * LIVE_HALF + k % 2 * LIVE_DESCRIPTOR;
+        ssti_put32(d + 4, (uint32_t)rows);
+        ssti_put64(d + 8, s.sealed[last][k / 4]);
+        ssti_put64(d + 16, 1 << 20);
+        ssti_put64(d + 24, columns + (rows * 4 + 63) / 64 * 64);
+        ssti_put32(d + 60, sst_crc32c(d, 60, 0));
+    }
+    put_file(path, s.store[last].at, s.store[last].size);
+    put_file(live, s.tails[last].at, s.tails[last].size);
+    if (truncate(live, (off_t)1 << 40) != 0) {
+        shots_free(&s);
+        SKIP("no files of a terabyte here");
+    }
+    options.allocator = &heap_allocator;
+    memset(&heap, 0, sizeof heap);
+    CHECK_INT(sst_open(path, &options, &store), SST_OK);
+    CHECK_INT(heap.refused, 0);
+    if (store != NULL) {
         check_store(store, s.sealed[last], s.rows[last], NULL);
         CHECK_INT(sst_close(store), SST_OK);
     }
@@ -2231,6 +2281,7 @@ int main(void) {
     RUN(foreign_companions);
     RUN(hostile_descriptors);
     RUN(huge_companion);
+    RUN(huge_halves);
     RUN(full_when_closing);
     RUN(forked_child);
     RUN(forked_while_sealing);
