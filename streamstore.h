@@ -875,8 +875,9 @@ SST_DECL int sst_open_memory(const void *bytes, size_t size, const sst_options *
  * Not beside appenders. */
 SST_DECL int sst_image(sst_store *store, const void **bytes, size_t *size);
 
-/* Seals every row that is not sealed yet. SST_ERR_MEMORY: the streams before are sealed, the
- * others keep their rows. SST_ERR_READ_ONLY. One thread at a time, beside appenders. */
+/* Seals every row that is not sealed yet. SST_ERR_MEMORY, SST_ERR_FULL, SST_ERR_IO: the streams
+ * before are sealed, the others keep their rows in their tails. SST_ERR_READ_ONLY. One thread at a
+ * time, beside appenders. */
 SST_DECL int sst_flush(sst_store *store);
 
 /* Housekeeping: seals the full halves of tails, so that append need not (memory stores have some
@@ -984,9 +985,9 @@ SST_DECL void sst_stream_close(sst_stream *stream);
  * For every appending function: SST_ERR_ARG: NULL, or the stream has timelines (sst_append_row
  * gives them). SST_ERR_READ_ONLY. SST_ERR_FINISHED. SST_ERR_STATE: another handle is the writer.
  * SST_ERR_ORDER: the time is not larger than the last. SST_ERR_BUSY: with SST_DEFERRED, sst_poll
- * has to come first. SST_ERR_MEMORY: the tail is full and cannot be sealed. After every one of
- * these nothing was appended, except that calls for several rows may have added leading ones
- * after SST_ERR_MEMORY and SST_ERR_BUSY. One thread at a time per stream. */
+ * has to come first. SST_ERR_MEMORY, SST_ERR_FULL, SST_ERR_IO: the tail is full and cannot be
+ * sealed. After every one of these nothing was appended, except that calls for several rows may
+ * have added leading ones after the last four. One thread at a time per stream. */
 SST_DECL int sst_append(sst_stream *stream, int64_t time, const void *value);
 
 /* Appends many rows: times[rows], values[rows][shape], tightly packed. All times are checked
@@ -2480,6 +2481,7 @@ struct sst_store {
     /* streams in the order of their numbers */
     ssti_series **series[SSTI_CHUNKS];
     uint32_t series_count;
+    uint32_t series_last;           /* the largest stream number in the file */
     ssti_map names;                 /* from names to stream numbers */
     ssti_metas metas;
     sst_stream *handles;
@@ -3022,15 +3024,29 @@ typedef struct ssti_directory {
 
 /* Copies bytes of the record, which lie within it. */
 static bool ssti_directory_copy(const ssti_directory *d, uint64_t at, void *to, size_t size) {
-    if (d->record == NULL) return ssti_copy_at(d->store, d->offset + at, to, size);
-    memcpy(to, d->record + (size_t)at, size);
+    if (d->record != NULL) memcpy(to, d->record + (size_t)at, size);
+    else if (d->store->file != NULL) return ssti_read_at(d->store, d->offset + at, to, size);
+    else return ssti_copy_at(d->store, d->offset + at, to, size);
     return true;
 }
 
 static bool ssti_directory_crc(const ssti_directory *d, uint64_t at, uint64_t size,
                                uint32_t *crc) {
-    if (d->record == NULL) return ssti_crc_at(d->store, d->offset + at, size, crc);
-    *crc = sst_crc32c(d->record + (size_t)at, (size_t)size, 0);
+    uint8_t part[SSTI_PART_BYTES];
+    if (d->record == NULL && d->store->file == NULL) {
+        return ssti_crc_at(d->store, d->offset + at, size, crc);
+    }
+    if (d->record != NULL) {
+        *crc = sst_crc32c(d->record + (size_t)at, (size_t)size, 0);
+        return true;
+    }
+    for (*crc = 0; size != 0;) {        /* by position: others may be mapping and sealing */
+        size_t n = size < sizeof part ? (size_t)size : sizeof part;
+        if (!ssti_read_at(d->store, d->offset + at, part, n)) return false;
+        *crc = sst_crc32c(part, n, *crc);
+        at += n;
+        size -= n;
+    }
     return true;
 }
 
@@ -4158,6 +4174,7 @@ static void ssti_series_insert(sst_store *store, uint32_t at, ssti_series *s) {
     chunk = ssti_chunk(at, &place);
     store->series[chunk][place] = s;
     ssti_map_set(&store->names, ssti_map_hash(s->name, strlen(s->name)), s->number);
+    if (store->series_last < s->number) store->series_last = s->number;
     ssti_atomic_store(&store->series_count, store->series_count + 1);
 }
 
@@ -4471,7 +4488,7 @@ static uint64_t ssti_block_end(const ssti_series *s, const ssti_block *b) {
 /* Adds a block of the file to a stream's list, if it can follow what is there. */
 static int ssti_list_add(const ssti_series *s, ssti_list *list, const ssti_block *b) {
     const ssti_block *last = list->count == 0 ? NULL : ssti_list_at(list, list->count - 1);
-    if (ssti_block_end(s, b) > s->store->file_bytes) return SST_ERR_CORRUPT;
+    if (ssti_block_end(s, b) > ssti_length(s->store)) return SST_ERR_CORRUPT;
     if (b->rows == 0 || b->first_row > INT64_MAX - (uint64_t)b->rows) return SST_ERR_CORRUPT;
     if (b->first_time > b->last_time ||
         (uint64_t)b->last_time - (uint64_t)b->first_time < b->rows - 1u) return SST_ERR_CORRUPT;
@@ -4806,6 +4823,32 @@ static int ssti_live_slot(sst_store *store, ssti_series *s) {
     return SST_OK;
 }
 
+/* Does the file at a path begin with these bytes? Who removes a file by its name makes sure that it
+ * is still its own. */
+static bool ssti_path_holds(const sst_store *store, const char *path, const uint8_t *bytes,
+                            size_t size) {
+    const sst_io *io = &store->io;
+    uint8_t head[SSTI_RECORD_BYTES];
+    size_t done = 0;
+    void *file = NULL;
+    bool holds;
+    if (io->read_at == NULL) return true;
+    if (io->open(io->user, path, SST_IO_READ, &file) != SST_OK) return false;
+    holds = io->read_at(io->user, file, 0, head, size, &done) == SST_OK && done == size &&
+            memcmp(head, bytes, size) == 0;
+    (void)io->close(io->user, file);
+    return holds;
+}
+
+/* Removes the companion, if it is that of this session. */
+static int ssti_live_remove(sst_store *store) {
+    int result;
+    if (store->live == NULL || store->io.remove == NULL ||
+        !ssti_path_holds(store, store->live_path, store->parts[0].data, 44)) return SST_OK;
+    result = store->io.remove(store->io.user, store->live_path);
+    return result == SST_ERR_NOT_FOUND ? SST_OK : result;
+}
+
 static void ssti_live_unmap(sst_store *store) {
     const sst_io *io = &store->io;
     uint32_t i;
@@ -5098,6 +5141,7 @@ static void ssti_half_place(ssti_series *s, ssti_half *h, const ssti_extent *e,
     h->bytes = e->memory_bytes - front;
     h->place = e->base == 0 ? 0 : e->base + front;
     h->front = front;
+    ssti_word_store(&h->count, 0u);     /* its rows are in blocks; the new memory has none */
     ssti_word_store(&h->capacity, capacity);
     ssti_half_done(h);
     ssti_live_describe(s, h == &s->halves[1]);
@@ -5271,12 +5315,13 @@ static int ssti_sync_begin(sst_store *store, uint64_t *length) {
     return SST_OK;
 }
 
-/* The file, and the first time the folder that it was made in. */
+/* The file, and the first time the folder that it is in, unless a synced END says that this was
+ * done. */
 static int ssti_sync_file(sst_store *store) {
     const sst_io *io = &store->io;
     if (io->sync == NULL) return SST_ERR_UNSUPPORTED;
     SSTI_TRY(io->sync(io->user, store->file));
-    if (!store->created || store->directory_synced || io->sync_dir == NULL) return SST_OK;
+    if (store->directory_synced || io->sync_dir == NULL) return SST_OK;
     SSTI_TRY(io->sync_dir(io->user, store->path));
     store->directory_synced = true;
     return SST_OK;
@@ -5284,8 +5329,10 @@ static int ssti_sync_file(sst_store *store) {
 
 /* Notes that everything below `length` is on stable storage. Under the lock. */
 static int ssti_sync_done(sst_store *store, uint64_t length) {
+    bool whole = store->end == length;      /* nothing was sealed meanwhile */
     uint32_t i;
-    store->synced = length;
+    if (store->sticky != SST_OK) return store->sticky;
+    if (store->synced < length) store->synced = length;
     for (i = 0; i < store->series_count; i++) {
         ssti_series *s = ssti_series_at(store, i);
         if (s->syncing > s->durable) s->durable = s->syncing;
@@ -5294,7 +5341,7 @@ static int ssti_sync_done(sst_store *store, uint64_t length) {
         store->sync_ns = store->io.now_ns(store->io.user, SST_CLOCK_MONOTONIC);
     }
     SSTI_TRY(ssti_record_bare(store, SSTI_SYNC, 0, length, 0));
-    store->sync_end = store->end;
+    if (whole) store->sync_end = store->end;
     return SST_OK;
 }
 
@@ -5330,7 +5377,7 @@ static int ssti_sync_interval(sst_store *store) {
         (store->flags & SST_NO_SYNC) != 0) return SST_OK;
     ssti_lock(&store->lock);
     due = store->sync_interval_bytes != 0 &&
-          store->end - store->sync_end >= store->sync_interval_bytes;
+          store->end - store->synced >= store->sync_interval_bytes;
     if (!due && store->sync_interval_ms != 0 && io->now_ns != NULL) {
         int64_t now = io->now_ns(io->user, SST_CLOCK_MONOTONIC);
         due = now - store->sync_ns >= (int64_t)store->sync_interval_ms * 1000000;
@@ -5342,7 +5389,7 @@ static int ssti_sync_interval(sst_store *store) {
 #endif
     result = ssti_store_seal(store, true);
     if (result == SST_OK) result = ssti_sync(store);
-    ssti_atomic_store(&store->syncing, 0u);
+    ssti_unlock(&store->syncing);
     return result;
 }
 
@@ -5685,6 +5732,7 @@ static void ssti_stream_link(sst_stream *stream, ssti_series *s) {
 /* How a stream's rows come in: through halves, or, too large for them, at once. */
 static void ssti_series_prepare(ssti_series *s, const sst_stream_desc *desc) {
     if (desc->block_bytes != 0) s->block_bytes = desc->block_bytes;
+    s->halves[0].first_row = ssti_list_end(s->list, s->list->count);
     s->half_count = s->row_bytes > s->block_bytes / 4 ? 0
                     : (s->store->flags & SST_DEFERRED) != 0 || s->store->file != NULL ? 2 : 1;
 }
@@ -5711,12 +5759,14 @@ static int ssti_series_create(sst_store *store, const sst_stream_desc *desc,
     if (s != NULL) {
         if ((desc->flags & SST_OPEN_EXISTING) == 0) return SST_ERR_EXISTS;
         SSTI_TRY(ssti_series_compare(s, d));
-        if (s->halves[0].base == NULL && desc->block_bytes != 0) ssti_series_prepare(s, desc);
+        if (s->halves[0].base == NULL && ssti_atomic_load(&s->writer) == NULL &&
+            desc->block_bytes != 0) ssti_series_prepare(s, desc);
         ssti_series_ready(s);
         return SST_OK;
     }
     SSTI_TRY(ssti_series_room(store));
-    d->number = store->series_count + 1;
+    if (store->series_last >= SST_MAX_STREAMS) return SST_ERR_LIMIT;
+    d->number = store->series_last + 1;
     s = ssti_series_new(store, d);
     if (s == NULL) return SST_ERR_MEMORY;
     ssti_series_prepare(s, desc);
@@ -6379,7 +6429,7 @@ static void ssti_scan_session(sst_store *store, const ssti_header *h) {
  * of the next record. */
 static int ssti_scan_cut(sst_store *store, uint64_t *cut, bool *ended) {
     ssti_walk w;
-    uint64_t synced = store->synced;
+    uint64_t synced = store->synced, skip = 0;
     bool lost = false;
     *ended = false;
     ssti_walk_begin(&w, store);
@@ -6387,6 +6437,10 @@ static int ssti_scan_cut(sst_store *store, uint64_t *cut, bool *ended) {
         bool more = ssti_walk_next(&w);
         if (!more || (w.gap != w.offset && (w.gap >= synced || w.offset > synced))) {
             *cut = w.gap >= synced ? w.gap : synced;
+            if (store->recording && skip != 0) {    /* part of a write, perhaps a failed one */
+                *cut = skip;
+                store->sequence--;
+            }
             return SST_OK;
         }
         if (w.offset >= synced && (!w.sound || (w.header.type == SSTI_BLOCK &&
@@ -6395,8 +6449,12 @@ static int ssti_scan_cut(sst_store *store, uint64_t *cut, bool *ended) {
             return SST_OK;
         }
         *ended = w.header.type == SSTI_END;
+        skip = w.header.type == SSTI_SKIP ? w.offset : 0;
         store->sequence = w.header.sequence + 1;
         ssti_scan_session(store, &w.header);
+        if (w.header.stream <= SST_MAX_STREAMS && w.header.stream > store->series_last) {
+            store->series_last = w.header.stream;   /* its declaration may have been lost */
+        }
         if (w.gap != w.offset || !w.sound) lost = true;
         if (w.sound) SSTI_TRY(ssti_scan_define(store, &w, &lost));
     }
@@ -6458,6 +6516,8 @@ static int ssti_scan_lists(sst_store *store) {
     for (i = 0; i < n && lists != NULL; i++) {
         ssti_series *s = ssti_series_at(store, i);
         if (result == SST_OK) {
+            s->indexed = 0;             /* the next INDEX lists them all */
+            store->index_offset = store->writable ? 0 : store->index_offset;
             if (store->index_lies != 0) s->list_before = s->list;
             else ssti_list_free(s->list, a, s->column_count);
             ssti_atomic_store(&s->list, lists[i]);
@@ -6613,7 +6673,7 @@ static void ssti_open_state(sst_store *store) {
 /* Takes what follows in a file that is being recorded: records count as far as all of them, and
  * all columns of blocks, validate. */
 static int ssti_refresh(sst_store *store) {
-    uint64_t size;
+    uint64_t size, at;
     ssti_walk w;
     SSTI_TRY(store->io.size(store->io.user, store->file, &size));
     ssti_walk_begin(&w, store);
@@ -6622,8 +6682,8 @@ static int ssti_refresh(sst_store *store) {
     if (size <= w.at) return SST_OK;
     store->file_bytes = size;
     store->read_error = SST_OK;
+    at = w.at;
     for (;;) {
-        uint64_t at = w.at;
         bool lost = false;
         int result = SST_OK;
         if (!ssti_walk_next(&w) || w.gap != w.offset || !w.sound ||
@@ -6632,18 +6692,22 @@ static int ssti_refresh(sst_store *store) {
             store->torn_bytes = size - store->file_bytes;
             return store->read_error;
         }
+        /* A SKIP may be what is left of a write that failed: it counts with what follows. */
+        if (w.header.type == SSTI_SKIP) continue;
         if (w.header.type == SSTI_BLOCK) result = ssti_scan_block(store, &w, NULL);
         else result = ssti_scan_define(store, &w, &lost);
         if (result != SST_OK) {
             store->file_bytes = at;
             return result;
         }
+        at = w.at;
         store->sequence = w.header.sequence + 1;
         store->finished = w.header.type == SSTI_END;
         ssti_scan_session(store, &w.header);
         if (w.header.type == SSTI_SYNC && w.header.first_row > store->synced) {
             store->synced = w.header.first_row;
         }
+        if (store->finished && (w.header.flags & SSTI_END_UNSYNCED) == 0) store->synced = w.offset;
     }
 }
 
@@ -6682,40 +6746,51 @@ static bool ssti_tails_copy(ssti_tails *t, uint64_t offset, void *to, size_t siz
     return true;
 }
 
-/* Opens a companion, if there is one. foreign: it is that of another store. */
-static bool ssti_tails_begin(sst_store *store, ssti_tails *t, bool *foreign) {
+/* Opens a companion. SST_ERR_NOT_FOUND: there is none, or what is there is none; any other failure
+ * must not pass for that, since its rows may be the only copy. foreign: it is another store's. */
+static int ssti_tails_begin(sst_store *store, ssti_tails *t, bool *foreign) {
     const sst_io *io = &store->io;
+    int result;
     memset(t, 0, sizeof *t);
     t->store = store;
-    if (io->open(io->user, store->live_path, SST_IO_READ, &t->file) != SST_OK) return false;
-    if (io->size(io->user, t->file, &t->size) == SST_OK &&
-        ssti_tails_copy(t, 0, t->head, sizeof t->head) &&
-        memcmp(t->head, ssti_live_magic, 8) == 0 &&
-        ssti_get32(t->head + 40) == sst_crc32c(t->head, 40, 0)) {
-        *foreign = ssti_get32(t->head + 12) != store->salt ||
-                   memcmp(t->head + 16, store->header + 16, 16) != 0;
-        return true;
+    *foreign = false;
+    SSTI_TRY(io->open(io->user, store->live_path, SST_IO_READ, &t->file));
+    result = io->size(io->user, t->file, &t->size);
+    if (result == SST_OK && (!ssti_tails_copy(t, 0, t->head, sizeof t->head) ||
+                             memcmp(t->head, ssti_live_magic, 8) != 0 ||
+                             ssti_get32(t->head + 40) != sst_crc32c(t->head, 40, 0))) {
+        result = t->failed != SST_OK ? t->failed : SST_ERR_NOT_FOUND;
     }
-    (void)io->close(io->user, t->file);
-    return false;
+    if (result != SST_OK) {
+        (void)io->close(io->user, t->file);
+        return result;
+    }
+    /* Where the file header is damaged, only the salt of the store is known. */
+    *foreign = ssti_get32(t->head + 12) != store->salt ||
+               (store->header[0] != 0 && memcmp(t->head + 16, store->header + 16, 16) != 0);
+    return SST_OK;
 }
 
 /* Opens the companion, if it is that of the store's newest session. */
-static bool ssti_tails_open(sst_store *store, ssti_tails *t) {
-    bool foreign = false;
-    if (!ssti_tails_begin(store, t, &foreign)) return false;
+static int ssti_tails_open(sst_store *store, ssti_tails *t) {
+    bool foreign;
+    SSTI_TRY(ssti_tails_begin(store, t, &foreign));
     if (!foreign && ssti_get32(t->head + 8) == SSTI_LIVE_VERSION &&
-        ssti_get64(t->head + 32) == store->session) return true;
+        ssti_get64(t->head + 32) == store->session) return SST_OK;
     (void)store->io.close(store->io.user, t->file);
-    return false;
+    return SST_ERR_NOT_FOUND;
 }
 
-/* Does a companion of another store lie where ours has to be? Its rows may be the only copy. */
-static bool ssti_tails_foreign(sst_store *store) {
-    bool foreign = false;
+/* SST_ERR_EXISTS: a companion of another store lies where ours has to be. */
+static int ssti_tails_foreign(sst_store *store) {
+    bool foreign;
     ssti_tails t;
-    if (ssti_tails_begin(store, &t, &foreign)) (void)store->io.close(store->io.user, t.file);
-    return foreign;
+    int result;
+    if ((store->flags & (SST_REPLACE | SST_NO_LIVE)) != 0) return SST_OK;
+    result = ssti_tails_begin(store, &t, &foreign);
+    if (result != SST_OK) return result == SST_ERR_NOT_FOUND ? SST_OK : result;
+    (void)store->io.close(store->io.user, t.file);
+    return foreign ? SST_ERR_EXISTS : SST_OK;
 }
 
 /* The halves that a stream's descriptors point at, as far as they can be. */
@@ -6929,8 +7004,9 @@ static int ssti_tails_read(sst_store *store) {
         uint64_t session = store->session;
         bool recording = store->recording;
         ssti_tails t;
-        int result = SST_OK;
-        bool found = ssti_tails_open(store, &t);
+        int result = ssti_tails_open(store, &t);
+        bool found = result == SST_OK;
+        if (result == SST_ERR_NOT_FOUND) result = SST_OK;
         for (i = 0; found && i < store->series_count && result == SST_OK; i++) {
             result = ssti_tails_take(&t, ssti_series_at(store, i));
             if (store->session != session) break;
@@ -7138,6 +7214,7 @@ static int ssti_store_resume(sst_store *store, uint64_t seed) {
     bool whole;
     if (!store->indexed) SSTI_TRY(ssti_store_recover(store));
     else store->end = store->file_bytes;
+    store->directory_synced = store->indexed;
     store->writable = true;
     SSTI_TRY(ssti_store_identify(store, seed, uuid));
     store->salt = salt;
@@ -7173,7 +7250,7 @@ static int ssti_open_append(sst_store *store, uint64_t seed) {
     }
     SSTI_TRY(ssti_store_read(store));
     if ((store->flags & SST_VERIFY) != 0) SSTI_TRY(sst_verify(store, NULL));
-    if (ssti_tails_foreign(store) && (store->flags & SST_REPLACE) == 0) return SST_ERR_EXISTS;
+    SSTI_TRY(ssti_tails_foreign(store));
     return ssti_store_resume(store, seed);
 }
 
@@ -7218,7 +7295,9 @@ SST_API int sst_sync(sst_store *store) {
     int result;
     SSTI_TRY(ssti_store_seal_checked(store, true));
     if (store->file == NULL) return SST_OK;
+    ssti_lock(&store->syncing);         /* an appender may be at it: one after the other */
     result = ssti_sync(store);
+    ssti_unlock(&store->syncing);
     if (result == SST_OK) return SST_OK;
     return ssti_store_fail(store, result, SSTI_TEXT("the file could not be synced"));
 }
@@ -7226,7 +7305,8 @@ SST_API int sst_sync(sst_store *store) {
 SST_API uint64_t sst_durable_rows(const sst_stream *stream) {
     ssti_series *s;
     uint64_t rows;
-    if (stream == NULL || stream->series->store->file == NULL) return 0;
+    if (stream == NULL || stream->series->store->file == NULL ||
+        *stream->series->store->alive == 0) return 0;
     s = stream->series;
     ssti_lock(&s->store->lock);
     rows = s->store->writable ? s->durable : ssti_rows_before(s, s->store->synced);
@@ -7363,8 +7443,13 @@ SST_API int sst_image(sst_store *store, const void **bytes, size_t *size) {
 static int ssti_file_finish(sst_store *store) {
     const sst_io *io = &store->io;
     bool unsynced = (store->flags & SST_NO_SYNC) != 0 || io->sync == NULL;
+    uint32_t i;
     int result;
     SSTI_TRY(ssti_store_seal(store, true));
+    for (i = 0; i < store->series_count; i++) {     /* or the companion would be deleted too soon */
+        ssti_series *s = ssti_series_at(store, i);
+        if (ssti_series_rows(s) != ssti_list_end(s->list, s->list->count)) return SST_ERR_CORRUPT;
+    }
     SSTI_TRY(ssti_store_index(store));
     if (!unsynced) {
         if (store->sticky != SST_OK) return store->sticky;
@@ -7387,10 +7472,7 @@ SST_API int sst_close(sst_store *store) {
         return SST_ERR_STATE;
     }
     if (store->writable && store->file != NULL) result = ssti_file_finish(store);
-    if (result == SST_OK && store->live != NULL && store->io.remove != NULL) {
-        result = store->io.remove(store->io.user, store->live_path);
-        if (result == SST_ERR_NOT_FOUND) result = SST_OK;
-    }
+    if (result == SST_OK) result = ssti_live_remove(store);
     closed = ssti_store_free(store);
     return result != SST_OK ? result : closed;
 }
@@ -7405,10 +7487,11 @@ SST_API int sst_abort(sst_store *store) {
     if (*store->alive == 0) return ssti_store_fail(store, SST_ERR_STATE, SSTI_FORKED);
     io = &store->io;
     if (store->file != NULL) {
-        result = io->remove == NULL ? SST_ERR_UNSUPPORTED : io->remove(io->user, store->path);
-        if (store->live != NULL && result == SST_OK) {
-            result = io->remove(io->user, store->live_path);
+        if (io->remove == NULL) result = SST_ERR_UNSUPPORTED;
+        else if (ssti_path_holds(store, store->path, store->header, SSTI_RECORD_BYTES)) {
+            result = io->remove(io->user, store->path);
         }
+        if (result == SST_OK) result = ssti_live_remove(store);
     }
     (void)ssti_store_free(store);
     return result;

@@ -1154,7 +1154,7 @@ static void without_companion(void) {
     CHECK(exists(live));
     /* Recovered without a companion of its own: the rows are taken, the old one is removed. */
     read_crashed(t, &plain, true, found);
-    plain.live_path = elsewhere;            /* which is no companion */
+    plain.live_path = path;                 /* which is no companion */
     read_crashed(t, &plain, false, sealed);
     CHECK_INT(sst_open_append(path, &none, &store), SST_OK);
     REQUIRE(store != NULL);
