@@ -3692,9 +3692,10 @@ static int ssti_column_rows(const ssti_look *k, uint32_t block, uint32_t column,
                             const uint8_t **out) {
     sst_store *store = k->series->store;
     int result = ssti_column_find(k, block, column, rows, out);
-    if (result != SST_ERR_CORRUPT || ssti_atomic_load(&store->read_error) == SST_OK) return result;
+    int failed = ssti_atomic_load(&store->read_error);
+    if (result != SST_ERR_CORRUPT || failed == SST_OK) return result;
     ssti_atomic_store(&store->read_error, (int)SST_OK);
-    return ssti_fail(k->error, SST_ERR_IO, SSTI_TEXT("a block could not be read"));
+    return ssti_fail(k->error, failed, SSTI_TEXT("a block could not be read"));
 }
 
 /* The block that holds a row below k->sealed; SST_ERR_CORRUPT when the block was lost. */
@@ -7063,7 +7064,9 @@ static int ssti_torn_copy(sst_store *store, void *torn, uint64_t *end, ssti_rang
     uint8_t part[SSTI_PART_BYTES];
     while (bytes.count != 0) {
         size_t n = bytes.count < sizeof part ? (size_t)bytes.count : sizeof part;
-        if (!ssti_copy_at(store, bytes.first, part, n)) return SST_ERR_IO;
+        if (!ssti_copy_at(store, bytes.first, part, n)) {
+            return store->read_error != SST_OK ? store->read_error : SST_ERR_IO;
+        }
         SSTI_TRY(ssti_file_write(store, torn, *end, part, n));
         *end += n;
         bytes.first += n;
