@@ -73,17 +73,16 @@ static void *write_stream(void *user) {
     return NULL;
 }
 
-/* mode 0: one thread; 1: deferred, polled by the same thread; 2: a thread per stream, one polls */
-static void child(int mode, shared_page *page, uint64_t seed) {
+enum { ONE_THREAD, DEFERRED, MANY_THREADS, CLOSING };
+
+/* Opens or makes the store, and its streams. */
+static sst_store *child_open(int mode, shared_page *page, writer *writers) {
     sst_options options;
     sst_store *store;
-    writer writers[STREAMS];
-    pthread_t threads[STREAMS];
-    uint64_t random = seed, n;
     int i;
     memset(&options, 0, sizeof options);
-    options.flags = SST_CREATE | (mode == 1 ? SST_DEFERRED : 0);
-    options.sync_interval_bytes = mode == 2 ? 1 << 20 : 0;
+    options.flags = SST_CREATE | (mode == DEFERRED ? SST_DEFERRED : 0);
+    options.sync_interval_bytes = mode == MANY_THREADS ? 1 << 20 : 0;
     if (sst_open_append(path, &options, &store) != SST_OK) _exit(2);
     for (i = 0; i < STREAMS; i++) {
         sst_stream_desc desc;
@@ -96,13 +95,28 @@ static void child(int mode, shared_page *page, uint64_t seed) {
         __atomic_store_n(&page->rows[i], writers[i].row, __ATOMIC_RELEASE);
     }
     __atomic_store_n(&page->ready, 1u, __ATOMIC_RELEASE);
-    if (mode == 2) {
+    return store;
+}
+
+/* One thread, perhaps deferred and polled by itself, or closing and opening all the time; or a
+ * thread per stream and one that polls. */
+static void child(int mode, shared_page *page, uint64_t seed) {
+    writer writers[STREAMS];
+    pthread_t threads[STREAMS];
+    uint64_t random = seed, n;
+    sst_store *store = child_open(mode, page, writers);
+    int i;
+    if (mode == MANY_THREADS) {
         for (i = 0; i < STREAMS; i++) pthread_create(&threads[i], NULL, write_stream, &writers[i]);
         for (;;) sst_poll(store);
     }
     for (n = 0;; n++) {
         int which = n % 64 == 0 ? 3 : n % 7 == 0 ? 2 : (int)test_below(&random, 2);
-        if (mode == 1 && n % 16 == 0) sst_poll(store);
+        if (mode == DEFERRED && n % 16 == 0) sst_poll(store);
+        if (mode == CLOSING && n % 200 == 199) {
+            if (sst_close(store) != SST_OK) _exit(7);
+            store = child_open(mode, page, writers);
+        }
         if (n % 1000 == 999) {
             if (test_below(&random, 2) == 0) sst_flush(store);
             else sst_sync(store);
@@ -203,9 +217,10 @@ static void kills(int mode) {
     remove_files();
 }
 
-static void one_thread(void) { kills(0); }
-static void deferred(void) { kills(1); }
-static void many_threads(void) { kills(2); }
+static void one_thread(void) { kills(ONE_THREAD); }
+static void deferred(void) { kills(DEFERRED); }
+static void many_threads(void) { kills(MANY_THREADS); }
+static void closing(void) { kills(CLOSING); }
 
 int main(void) {
     const char *base = getenv("TMPDIR");
@@ -218,6 +233,7 @@ int main(void) {
     TEST_RUN(one_thread);
     TEST_RUN(deferred);
     TEST_RUN(many_threads);
+    TEST_RUN(closing);
     snprintf(torn, sizeof torn, "%s-live-new", path);
     unlink(torn);
     rmdir(folder);
