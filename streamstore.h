@@ -2857,6 +2857,19 @@ static bool ssti_read_at(sst_store *store, uint64_t offset, void *to, size_t siz
     return true;
 }
 
+/* The checksum of bytes of a file, read by position. */
+static bool ssti_crc_read(sst_store *store, uint64_t offset, uint64_t size, uint32_t *crc) {
+    uint8_t part[SSTI_PART_BYTES];
+    for (*crc = 0; size != 0;) {
+        size_t n = size < sizeof part ? (size_t)size : sizeof part;
+        if (!ssti_read_at(store, offset, part, n)) return false;
+        *crc = sst_crc32c(part, n, *crc);
+        offset += n;
+        size -= n;
+    }
+    return true;
+}
+
 /* Copies bytes of the file, as far as it counts. */
 static bool ssti_copy_at(sst_store *store, uint64_t offset, void *to, size_t size) {
     uint64_t length = ssti_length(store);
@@ -2870,20 +2883,13 @@ static bool ssti_copy_at(sst_store *store, uint64_t offset, void *to, size_t siz
 
 /* The checksum of bytes of the file. */
 static bool ssti_crc_at(sst_store *store, uint64_t offset, uint64_t size, uint32_t *crc) {
-    uint8_t part[SSTI_PART_BYTES];
+    uint64_t length = ssti_length(store);
     const uint8_t *p = size <= SIZE_MAX ? ssti_bytes(store, offset, size) : NULL;
-    *crc = 0;
-    if (p != NULL) {
-        *crc = sst_crc32c(p, (size_t)size, 0);
-        return true;
+    if (p == NULL) {
+        return store->file != NULL && offset <= length && size <= length - offset &&
+               ssti_crc_read(store, offset, size, crc);
     }
-    while (size != 0) {
-        size_t n = size < sizeof part ? (size_t)size : sizeof part;
-        if (!ssti_copy_at(store, offset, part, n)) return false;
-        *crc = sst_crc32c(part, n, *crc);
-        offset += n;
-        size -= n;
-    }
+    *crc = sst_crc32c(p, (size_t)size, 0);
     return true;
 }
 
@@ -3032,21 +3038,12 @@ static bool ssti_directory_copy(const ssti_directory *d, uint64_t at, void *to, 
 
 static bool ssti_directory_crc(const ssti_directory *d, uint64_t at, uint64_t size,
                                uint32_t *crc) {
-    uint8_t part[SSTI_PART_BYTES];
-    if (d->record == NULL && d->store->file == NULL) {
-        return ssti_crc_at(d->store, d->offset + at, size, crc);
+    if (d->record == NULL) {
+        /* Of a file by position: others may be mapping and sealing. */
+        return d->store->file != NULL ? ssti_crc_read(d->store, d->offset + at, size, crc)
+                                      : ssti_crc_at(d->store, d->offset + at, size, crc);
     }
-    if (d->record != NULL) {
-        *crc = sst_crc32c(d->record + (size_t)at, (size_t)size, 0);
-        return true;
-    }
-    for (*crc = 0; size != 0;) {        /* by position: others may be mapping and sealing */
-        size_t n = size < sizeof part ? (size_t)size : sizeof part;
-        if (!ssti_read_at(d->store, d->offset + at, part, n)) return false;
-        *crc = sst_crc32c(part, n, *crc);
-        at += n;
-        size -= n;
-    }
+    *crc = sst_crc32c(d->record + (size_t)at, (size_t)size, 0);
     return true;
 }
 
@@ -7129,19 +7126,17 @@ static int ssti_recover_cut(sst_store *store) {
 }
 
 /* What the writer of a stream knows of its last row. */
-static int ssti_series_resume(ssti_series *s) {
+static void ssti_series_resume(ssti_series *s) {
     sst_stream_desc plain;
     uint32_t i, n = s->list->count;
     const ssti_block *b;
     memset(&plain, 0, sizeof plain);
     ssti_series_prepare(s, &plain);
-    s->halves[0].first_row = ssti_list_end(s->list, n);
-    if (n == 0) return SST_OK;
+    if (n == 0) return;
     b = ssti_list_at(s->list, n - 1);
     s->any = true;
     s->last_time = b->last_time;
     for (i = 0; i < s->timeline_count; i++) s->clock_last[i] = s->clocks[i].last;
-    return SST_OK;
 }
 
 /* What the INDEX would have said of the timelines. One with a damaged column counts as unsorted. */
@@ -7230,7 +7225,7 @@ static int ssti_store_resume(sst_store *store, uint64_t seed) {
     if (io->now_ns != NULL) store->sync_ns = io->now_ns(io->user, SST_CLOCK_MONOTONIC);
     for (i = 0; i < store->series_count; i++) {
         ssti_series *s = ssti_series_at(store, i);
-        SSTI_TRY(ssti_series_resume(s));
+        ssti_series_resume(s);
         s->durable = ssti_rows_before(s, store->synced);
     }
     SSTI_TRY(ssti_store_live(store));
