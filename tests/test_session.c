@@ -521,6 +521,205 @@ static void appending_behind_lying_index(void) {
     check_file("a", 8000);
 }
 
+/* ---- other processes at the same path ---- */
+
+static sst_store *rival;            /* what the other process has opened */
+
+/* Another process replaces the file, and records a hundred rows. */
+static void rival_replaces(void) {
+    sst_options options;
+    sst_stream *stream;
+    memset(&options, 0, sizeof options);
+    options.flags = SST_REPLACE;
+    REQUIRE(sst_create(path, &options, &rival) == SST_OK);
+    REQUIRE(make_stream(rival, "a", 0, &stream) == SST_OK);
+    append_rows(stream, 0, 100);
+}
+
+static void rival_replaces_and_closes(void) {
+    rival_replaces();
+    CHECK_INT(sst_close(rival), SST_OK);
+}
+
+static void (*rival_acts)(void);
+
+/* Another process is faster: between opening a file and locking it. */
+static int late_lock(void *user, void *file, int how) {
+    if (armed && how == SST_IO_LOCK) {
+        armed = 0;
+        rival_acts();
+    }
+    return sst_io_default()->lock(user, file, how);
+}
+
+/* A closed file at path; the next lock is late. */
+static void prepare_rival(void (*acts)(void)) {
+    sst_stream *stream;
+    prepare();
+    io.lock = late_lock;
+    rival_acts = acts;
+    rival = NULL;
+    REQUIRE(sst_create(path, NULL, &store) == SST_OK);
+    REQUIRE(make_stream(store, "old", 0, &stream) == SST_OK);
+    append_rows(stream, 0, 7);
+    CHECK_INT(sst_close(store), SST_OK);
+    armed = 1;
+}
+
+/* Who opens a file that is replaced before it has the lock goes on with the new one. */
+static void replaced_before_lock(void) {
+    sst_stream *stream;
+    prepare_rival(rival_replaces_and_closes);
+    REQUIRE(sst_open_append(path, &hooked, &store) == SST_OK);
+    CHECK_INT(armed, 0);
+    REQUIRE(sst_stream_open(store, "a", &stream) == SST_OK);
+    append_rows(stream, 100, 200);
+    CHECK_INT(sst_close(store), SST_OK);
+    check_file("a", 200);
+}
+
+/* It is not taken away from the process that records it. */
+static void replaced_and_recorded(void) {
+    prepare_rival(rival_replaces);
+    CHECK_INT(sst_open_append(path, &hooked, &store), SST_ERR_LOCKED);
+    CHECK_INT(sst_close(rival), SST_OK);
+    check_file("a", 100);
+}
+
+/* Of two that replace a file, the slower one does not unlink what the faster one has made. */
+static void replaced_twice(void) {
+    int result;
+    prepare_rival(rival_replaces);
+    hooked.flags = SST_REPLACE;
+    result = sst_create(path, &hooked, &store);
+    CHECK(result == SST_ERR_EXISTS || result == SST_ERR_LOCKED);
+    CHECK(store == NULL);
+    CHECK_INT(sst_close(rival), SST_OK);
+    check_file("a", 100);
+}
+
+/* Nor of two that create it. */
+static void created_twice(void) {
+    prepare_rival(rival_replaces);
+    remove_files();
+    CHECK_INT(sst_create(path, &hooked, &store), SST_ERR_LOCKED);
+    CHECK(store == NULL);
+    CHECK_INT(sst_close(rival), SST_OK);
+    check_file("a", 100);
+}
+
+/* ---- the blocks of one flush ---- */
+
+#define FLUSH_STREAMS 100
+
+static int writes;
+
+static int counted_write(void *user, void *file, uint64_t offset, const void *bytes, size_t size,
+                         size_t *done) {
+    writes++;
+    *done = 0;
+    if (armed == 1) return SST_ERR_FULL;
+    if (armed == 2) size = (size + 1) / 2;      /* half of it, then nothing more */
+    if (armed == 2) armed = 1;
+    return sst_io_default()->write_at(user, file, offset, bytes, size, done);
+}
+
+/* Many small blocks are a few writes; where those fail no row is lost, and none is there twice. */
+static void flush_gathers(void) {
+    sst_stream *streams[FLUSH_STREAMS];
+    char name[16];
+    int i, fault, rows = 0;
+    prepare();
+    io.write_at = counted_write;
+    REQUIRE(sst_create(path, &hooked, &store) == SST_OK);
+    for (i = 0; i < FLUSH_STREAMS; i++) {
+        snprintf(name, sizeof name, "s%d", i);
+        REQUIRE(make_stream(store, name, i % 10 == 9 ? 1000 : 0, &streams[i]) == SST_OK);
+    }
+    for (fault = 0; fault < 4; fault++) {
+        for (i = 0; i < FLUSH_STREAMS; i++) {
+            if (i % 10 != 9) append_rows(streams[i], rows, rows + 3 + fault);
+        }
+        rows += 3 + fault;
+        writes = 0;
+        armed = fault == 3 ? 0 : fault;
+        CHECK_INT(sst_flush(store), armed ? SST_ERR_FULL : SST_OK);
+        armed = 0;
+        CHECK(writes > 0 && writes <= 5);
+        for (i = 0; i < FLUSH_STREAMS; i++) {
+            if (i % 10 != 9) check_rows(streams[i], (uint64_t)rows);
+        }
+        check_file("s17", (uint64_t)rows);
+    }
+    CHECK_INT(sst_close(store), SST_OK);
+    for (i = 0; i < FLUSH_STREAMS; i += 7) {
+        snprintf(name, sizeof name, "s%d", i);
+        if (i % 10 != 9) check_file(name, (uint64_t)rows);
+    }
+}
+
+/* ---- a companion with a gap ---- */
+
+static void record_two_halves(void) {
+    sst_options options;
+    sst_stream *stream;
+    int row = 0;
+    memset(&options, 0, sizeof options);
+    options.flags = SST_DEFERRED;
+    options.block_bytes = 1024;
+    REQUIRE(sst_create(path, &options, &store) == SST_OK);
+    REQUIRE(make_stream(store, "a", 0, &stream) == SST_OK);
+    while (sst_append_i64(stream, 10 * (int64_t)row + 10, row) == SST_OK) row++;
+    CHECK_INT(row, 128);            /* both halves are full */
+}
+
+/* Where the half that begins with row 0 lies in the companion, by the newer descriptor of each half;
+ * >>live says where those are. */
+static long first_half(FILE *file) {
+    uint8_t head[256], slot[512];
+    int half;
+    CHECK_INT(fread(head, 1, sizeof head, file), sizeof head);
+    CHECK_INT(fseek(file, (long)ssti_get64(head + 128), SEEK_SET), 0);
+    CHECK_INT(fread(slot, 1, sizeof slot, file), sizeof slot);
+    for (half = 0; half < 2; half++) {
+        const uint8_t *d = slot + half * 256;
+        if (ssti_get32(d + 64) > ssti_get32(d)) d += 64;
+        if (ssti_get64(d + 8) == 0) return (long)ssti_get64(d + 16);
+    }
+    return 0;
+}
+
+/* Spoils row 5. */
+static void spoil_companion(void) {
+    FILE *file = fopen(live, "r+b");
+    REQUIRE(file != NULL);
+    CHECK_INT(fseek(file, first_half(file) + 8 * 5, SEEK_SET), 0);
+    CHECK_INT(fputc(0xFF, file), 0xFF);
+    CHECK_INT(fclose(file), 0);
+}
+
+/* Rows behind a damaged one are not joined to those before it, and that is told. */
+static void gap_in_companion(void) {
+    sst_info info;
+    prepare();
+    in_crashing_process(record_two_halves);
+    REQUIRE(sst_open(path, NULL, &store) == SST_OK);
+    check_stream(store, "a", 128);
+    CHECK(sst_store_info(store, &info) == SST_OK && !info.tail_missing);
+    CHECK_INT(sst_close(store), SST_OK);
+    spoil_companion();
+    REQUIRE(sst_open(path, NULL, &store) == SST_OK);
+    check_stream(store, "a", 5);
+    CHECK(sst_store_info(store, &info) == SST_OK && info.tail_missing);
+    CHECK_INT(sst_close(store), SST_OK);
+    REQUIRE(sst_open_append(path, NULL, &store) == SST_OK);
+    check_stream(store, "a", 5);
+    CHECK(sst_store_info(store, &info) == SST_OK && info.tail_missing);
+    CHECK_INT(info.recovered_rows, 5);
+    CHECK_INT(sst_close(store), SST_OK);
+    check_file("a", 5);
+}
+
 int main(void) {
     const char *base = getenv("TMPDIR");
     snprintf(folder, sizeof folder, "%s/sst-session-XXXXXX", base != NULL ? base : "/tmp");
@@ -539,6 +738,12 @@ int main(void) {
     TEST_RUN(number_of_lost_stream);
     TEST_RUN(reader_follows_after_failed_write);
     TEST_RUN(appending_behind_lying_index);
+    TEST_RUN(replaced_before_lock);
+    TEST_RUN(replaced_and_recorded);
+    TEST_RUN(replaced_twice);
+    TEST_RUN(created_twice);
+    TEST_RUN(flush_gathers);
+    TEST_RUN(gap_in_companion);
     remove_files();
     rmdir(folder);
     return test_done("session");
