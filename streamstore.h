@@ -641,8 +641,8 @@ typedef struct sst_info {
     uint32_t streams;
     int sticky;                 /* the first failed sync, or SST_OK */
     bool kill_safe;             /* rows survive when the process is killed */
-    bool tail_missing;          /* not finished, and no companion of its newest session was found:
-                                   what the tails held, if they held something, is not seen */
+    bool tail_missing;          /* rows may be lost: not finished, and no companion of its newest
+                                   session was found, or in that rows are missing before others */
 } sst_info;
 
 /* A damaged place. stream 0: unknown or the store itself; rows 0: no rows, or unknown. */
@@ -4885,9 +4885,9 @@ static int ssti_path_holds(const sst_store *store, const char *path, const uint8
 /* Removes the companion, if it is that of this session. */
 static int ssti_live_remove(sst_store *store) {
     int result;
-    if (store->live == NULL || store->io.remove == NULL ||
-        ssti_path_holds(store, store->live_path, store->parts[0].data, 44) != SST_OK) return SST_OK;
-    result = store->io.remove(store->io.user, store->live_path);
+    if (store->live == NULL || store->io.remove == NULL) return SST_OK;
+    result = ssti_path_holds(store, store->live_path, store->parts[0].data, 44);
+    if (result == SST_OK) result = store->io.remove(store->io.user, store->live_path);
     return result == SST_ERR_NOT_FOUND ? SST_OK : result;
 }
 
@@ -5125,7 +5125,7 @@ static int ssti_batch_end(sst_store *store) {
     int result = SST_OK;
     store->batch = NULL;
     store->batched = 0;
-    if (bytes == 0) return SST_OK;
+    if (g == NULL || bytes == 0) return SST_OK;
     result = ssti_records_write(store, start, store->staging, bytes);
     if (result != SST_OK) {
         store->end = start;
@@ -6290,8 +6290,8 @@ static int ssti_store_identify(sst_store *store, uint64_t seed, uint8_t *uuid) {
     return SST_OK;
 }
 
-/* The file header and the session's first SYNC. */
-static int ssti_store_begin(sst_store *store) {
+/* Makes the file header, whose uuid is there. */
+static void ssti_file_header_make(sst_store *store) {
     uint8_t *h = store->header;
     memcpy(h, ssti_file_magic, 8);
     ssti_put16(h + 8, SSTI_VERSION_MAJOR);
@@ -6301,11 +6301,16 @@ static int ssti_store_begin(sst_store *store) {
         ssti_put64(h + 32, (uint64_t)store->io.now_ns(store->io.user, SST_CLOCK_REALTIME));
     }
     ssti_file_header_seal(h);
+}
+
+/* The file header and the session's first SYNC. */
+static int ssti_store_begin(sst_store *store) {
+    ssti_file_header_make(store);
     if (store->file != NULL) {
-        SSTI_TRY(ssti_file_write(store, store->file, 0, h, SSTI_RECORD_BYTES));
+        SSTI_TRY(ssti_file_write(store, store->file, 0, store->header, SSTI_RECORD_BYTES));
     } else {
         SSTI_TRY(ssti_extent_room(store, SSTI_RECORD_BYTES));
-        memcpy(store->extents[0].data, h, SSTI_RECORD_BYTES);
+        memcpy(store->extents[0].data, store->header, SSTI_RECORD_BYTES);
         store->extents[0].used = SSTI_RECORD_BYTES;
     }
     store->end = SSTI_RECORD_BYTES;
@@ -6415,7 +6420,11 @@ static int ssti_create_file(sst_store *store) {
     if (store->file == NULL) {
         SSTI_TRY(io->open(io->user, store->path, mode | SST_IO_CREATE | SST_IO_EXCLUSIVE, &file));
         store->file = file;
-        SSTI_TRY(ssti_file_lock(store, file, SST_IO_LOCK));
+        result = ssti_file_lock(store, file, SST_IO_LOCK);
+        if (result != SST_OK && result != SST_ERR_LOCKED && io->remove != NULL) {
+            (void)io->remove(io->user, store->path);
+        }
+        SSTI_TRY(result);
     }
     store->created = true;
     return SST_OK;
@@ -6934,7 +6943,10 @@ static int ssti_tails_open(sst_store *store, ssti_tails *t) {
     bool foreign;
     SSTI_TRY(ssti_tails_begin(store, t, &foreign));
     if (!foreign && ssti_get32(t->head + 8) == SSTI_LIVE_VERSION &&
-        (ssti_get64(t->head + 32) == store->session || SSTI_BROKEN(SESSION))) return SST_OK;
+        (ssti_get64(t->head + 32) == store->session || SSTI_BROKEN(SESSION))) {
+        if (store->header[0] == 0) memcpy(store->header + 16, t->head + 16, 16);
+        return SST_OK;
+    }
     (void)store->io.close(store->io.user, t->file);
     return SST_ERR_NOT_FOUND;
 }
@@ -6949,6 +6961,18 @@ static int ssti_tails_foreign(sst_store *store) {
     if (result != SST_OK) return result == SST_ERR_NOT_FOUND ? SST_OK : result;
     (void)store->io.close(store->io.user, t.file);
     return foreign ? SST_ERR_EXISTS : SST_OK;
+}
+
+/* Removes the companion of a session before, whose rows are all in the store. */
+static int ssti_tails_remove(sst_store *store) {
+    const sst_io *io = &store->io;
+    bool foreign, newer;
+    ssti_tails t;
+    int result = io->remove == NULL ? SST_ERR_NOT_FOUND : ssti_tails_begin(store, &t, &foreign);
+    if (result != SST_OK) return result == SST_ERR_NOT_FOUND ? SST_OK : result;
+    newer = ssti_get32(t.head + 8) != SSTI_LIVE_VERSION;
+    (void)io->close(io->user, t.file);
+    return foreign || newer ? SST_OK : io->remove(io->user, store->live_path);
 }
 
 /* The halves that a stream's descriptors point at, as far as they can be. */
@@ -7349,12 +7373,22 @@ static int ssti_recover_tails(sst_store *store) {
     return SST_OK;
 }
 
+/* A file that was never synced may have lost its header with the power: it gets another one, with
+ * the uuid that its companion knows. */
+static int ssti_recover_header(sst_store *store, const uint8_t *uuid) {
+    if (store->header[0] != 0 || store->synced != 0) return SST_OK;
+    if (ssti_get64(store->header + 16) == 0) memcpy(store->header + 16, uuid, 16);
+    ssti_file_header_make(store);
+    return ssti_file_write(store, store->file, 0, store->header, SSTI_RECORD_BYTES);
+}
+
 /* Makes a file that was not closed whole again: cut, tails, INDEX, sync. */
-static int ssti_store_recover(sst_store *store) {
+static int ssti_store_recover(sst_store *store, const uint8_t *uuid) {
     const sst_io *io = &store->io;
     uint32_t i;
     SSTI_TRY(ssti_recover_cut(store));
     SSTI_TRY(ssti_tails_read(store));
+    SSTI_TRY(ssti_recover_header(store, uuid));
     if (!store->finished && !store->tail_found) store->tail_lost = true;
     store->end = ssti_round_up(store->file_bytes, 64);
     store->writable = true;
@@ -7366,7 +7400,7 @@ static int ssti_store_recover(sst_store *store) {
     SSTI_TRY(ssti_index_write(store));
     if (!ssti_syncs(store)) return SST_OK;
     SSTI_TRY(ssti_sync_pad(store));
-    SSTI_TRY(io->sync(io->user, store->file));
+    SSTI_TRY(ssti_sync_file(store));
     store->synced = store->end;
     return SST_OK;
 }
@@ -7377,13 +7411,17 @@ static int ssti_store_resume(sst_store *store, uint64_t seed) {
     const sst_io *io = &store->io;
     uint8_t uuid[16];
     uint32_t i, salt = store->salt;
+    uint64_t session = store->session, own;
     bool whole;
-    if (!store->indexed) SSTI_TRY(ssti_store_recover(store));
-    else store->end = store->file_bytes;
-    store->directory_synced = store->indexed;
-    store->writable = true;
     SSTI_TRY(ssti_store_identify(store, seed, uuid));
+    own = store->session;
     store->salt = salt;
+    store->session = session;
+    store->directory_synced = store->indexed;
+    if (!store->indexed) SSTI_TRY(ssti_store_recover(store, uuid));
+    else store->end = store->file_bytes;
+    store->writable = true;
+    store->session = own;
     if (store->sequence != 0 && !SSTI_BROKEN(JUMP)) {
         store->sequence += (uint32_t)(ssti_random(&store->random) % SSTI_SESSION_STEP);
     }
@@ -7398,10 +7436,7 @@ static int ssti_store_resume(sst_store *store, uint64_t seed) {
     }
     SSTI_TRY(ssti_store_live(store));
     ssti_store_guard(store);
-    if (store->live == NULL && store->tail_found && io->remove != NULL) {
-        return io->remove(io->user, store->live_path);
-    }
-    return SST_OK;
+    return store->live == NULL ? ssti_tails_remove(store) : SST_OK;
 }
 
 /* Opens and recovers; SST_ERR_NOT_FOUND: there is nothing, it may be created. */
@@ -7617,8 +7652,8 @@ static int ssti_file_finish(sst_store *store) {
         if (ssti_series_rows(s) != ssti_list_end(s->list, s->list->count)) return SST_ERR_CORRUPT;
     }
     SSTI_TRY(ssti_store_index(store));
+    if (store->sticky != SST_OK) return store->sticky;
     if (!unsynced) {
-        if (store->sticky != SST_OK) return store->sticky;
         SSTI_TRY(ssti_sync_pad(store));
         if (!SSTI_BROKEN(END_ORDER)) SSTI_TRY(ssti_sync_file(store));
     }
@@ -7656,10 +7691,9 @@ SST_API int sst_abort(sst_store *store) {
     io = &store->io;
     if (store->file != NULL) {
         if (io->remove == NULL) result = SST_ERR_UNSUPPORTED;
-        else if (ssti_path_holds(store, store->path, store->header, SSTI_RECORD_BYTES) == SST_OK) {
-            result = io->remove(io->user, store->path);
-        }
-        if (result == SST_OK) result = ssti_live_remove(store);
+        else result = ssti_path_holds(store, store->path, store->header, SSTI_RECORD_BYTES);
+        if (result == SST_OK) result = io->remove(io->user, store->path);
+        if (result == SST_OK || result == SST_ERR_NOT_FOUND) result = ssti_live_remove(store);
     }
     (void)ssti_store_free(store);
     return result;
@@ -8952,8 +8986,8 @@ static int ssti_verify(sst_store *store, sst_report *report) {
     report->bytes = ssti_length(store);
     report->torn_bytes = store->torn_bytes;
     store->read_error = SST_OK;
-    if (!ssti_copy_at(store, 0, header, sizeof header) ||
-        ssti_file_header_check(header) != SST_OK) {
+    if ((!ssti_copy_at(store, 0, header, sizeof header) ||
+         ssti_file_header_check(header) != SST_OK) && store->synced != 0) {
         ssti_audit_note(&audit, 0, 0, SSTI_RECORD_BYTES, none);
     }
     ssti_audit_file(&audit);

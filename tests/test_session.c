@@ -673,8 +673,8 @@ static void record_two_halves(void) {
     CHECK_INT(row, 128);            /* both halves are full */
 }
 
-/* Where the half that begins with row 0 lies in the companion, by the newer descriptor of each half;
- * >>live says where those are. */
+/* Where the half that begins with row 0 lies in the companion, by the newer descriptor of each
+ * half; >>live says where those are. */
 static long first_half(FILE *file) {
     uint8_t head[256], slot[512];
     int half;
