@@ -8000,11 +8000,15 @@ static uint64_t ssti_half_fetch(const ssti_series *s, const ssti_half *h, uint32
     return ssti_word_load(&h->generation) == generation ? rows.count : 0;
 }
 
+#define SSTI_FETCH_MISSES 1000u         /* one is what a writer that seals can cause */
+
 /* Copies rows of one column, all below look->rows, in the host's byte order. Rows do not change,
- * so each is taken where it is found: in the tail, or, sealed meanwhile, in a block. */
+ * so each is taken where it is found: in the tail, or, sealed meanwhile, in a block. One that is
+ * nowhere was in a block whose header has changed since. */
 static int ssti_fetch(const ssti_look *look, uint32_t column, ssti_range rows, uint8_t *to) {
     const ssti_column *col = &look->series->columns[column];
     ssti_look k = *look;
+    uint32_t misses = 0;
     while (rows.count != 0) {
         uint64_t n;
         if (rows.first < k.sealed) {
@@ -8023,6 +8027,10 @@ static int ssti_fetch(const ssti_look *look, uint32_t column, ssti_range rows, u
         } else {
             n = ssti_half_fetch(k.series, &k.series->halves[0], column, rows, to);
             if (n == 0) n = ssti_half_fetch(k.series, &k.series->halves[1], column, rows, to);
+            if (n == 0 && ++misses > SSTI_FETCH_MISSES) {
+                return ssti_fail_at(k.error, SST_ERR_CORRUPT, SSTI_TEXT("a block is damaged"), 0,
+                                    rows.first);
+            }
             if (n == 0) ssti_look_blocks(&k);
         }
         rows.first += n;
@@ -9020,6 +9028,7 @@ SST_API int sst_verify(sst_store *store, sst_report *report) {
 
 /* Private macros end here. */
 #undef SSTI_HAS_OS
+#undef SSTI_FETCH_MISSES
 #undef SSTI_BROKEN
 #undef SSTI_BATCH_BLOCKS
 #undef SSTI_BATCH_BYTES
