@@ -853,7 +853,8 @@ SST_DECL int sst_open(const char *path, const sst_options *options, sst_store **
  * (see >>format) is appended to `<path>-torn` as far as it is whole records, then the file is
  * truncated there. With SST_CREATE a file that is absent, or was never written, is made.
  * SST_ERR_LOCKED: another process records to it. SST_ERR_EXISTS: where the companion has to be lies
- * that of another store (SST_REPLACE replaces it). Otherwise as sst_open and sst_create. A failure
+ * that of another store (SST_REPLACE replaces it). SST_ERR_UNSUPPORTED: also where a stream is of a
+ * kind that this version cannot read. Otherwise as sst_open and sst_create. A failure
  * may leave the recovery half done; doing it again ends in the same rows. */
 SST_DECL int sst_open_append(const char *path, const sst_options *options, sst_store **out);
 #endif
@@ -7413,6 +7414,9 @@ static int ssti_store_resume(sst_store *store, uint64_t seed) {
     uint32_t i, salt = store->salt;
     uint64_t session = store->session, own;
     bool whole;
+    for (i = 0; i < store->series_count; i++) {     /* an INDEX of ours would not know all of it */
+        if (!ssti_series_at(store, i)->readable) return SST_ERR_UNSUPPORTED;
+    }
     SSTI_TRY(ssti_store_identify(store, seed, uuid));
     own = store->session;
     store->salt = salt;
