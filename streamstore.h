@@ -3297,6 +3297,7 @@ struct ssti_series {
     uint64_t table_offset;          /* of the TABLE record, or 0 */
     uint32_t table_blocks;          /* that it covers */
     uint32_t indexed;               /* blocks in INDEX records */
+    uint64_t claimed;               /* rows in blocks by an INDEX that lied; tails go on there */
     uint64_t durable, syncing;      /* rows on stable storage; rows that a sync is making so */
     ssti_clock clocks[SST_MAX_TIMELINES];
     ssti_metas metas;
@@ -3331,6 +3332,12 @@ static uint64_t ssti_list_end(const ssti_list *list, uint32_t count) {
     if (count == 0) return 0;
     b = ssti_list_at(list, count - 1);
     return b->first_row + b->rows;
+}
+
+/* The row that the next block begins with. Under the lock. */
+static uint64_t ssti_sealed_rows(const ssti_series *s) {
+    uint64_t end = ssti_list_end(s->list, s->list->count);
+    return end > s->claimed ? end : s->claimed;
 }
 
 /* Makes room for one more block, so that ssti_list_push cannot fail. */
@@ -5159,7 +5166,7 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows, uint8_t *plac
     ssti_block_fill(s, rows, d.record, entries, n);
     d.header.stream = s->number;
     d.header.rows = (uint32_t)rows->count;
-    d.header.first_row = ssti_list_end(s->list, s->list->count);
+    d.header.first_row = ssti_sealed_rows(s);
     d.header.first_time = ssti_native_time(rows->columns[0]);
     d.header.last_time = ssti_native_time(rows->columns[0] + last);
     d.header.crc = sst_crc32c(ssti_draft_payload(&d), SSTI_ENTRY_BYTES * ((size_t)n + 1), 0);
@@ -5309,7 +5316,7 @@ static void ssti_half_activate(ssti_series *s, uint32_t which, uint64_t first_ro
 
 /* Seals the rows of a half that no block has yet, or gathers them. Under the lock. */
 static int ssti_half_seal(ssti_series *s, ssti_half *h) {
-    uint64_t end = ssti_list_end(s->list, s->list->count);
+    uint64_t end = ssti_sealed_rows(s);
     uint32_t count = ssti_atomic_load(&h->count), c;
     uint8_t *columns[SSTI_MAX_COLUMNS];
     bool whole = end == h->first_row && count == h->capacity && h->front != 0 &&
@@ -5332,7 +5339,7 @@ static int ssti_half_renew(ssti_series *s, ssti_half *h) {
         memset(h->base + ssti_half_layout(s, NULL, h->capacity, NULL), 0, h->capacity * 4u);
     }
     SSTI_TRY(ssti_half_seal(s, h));
-    if (ssti_list_end(s->list, s->list->count) < h->first_row + h->count) return SST_OK;
+    if (ssti_sealed_rows(s) < h->first_row + h->count) return SST_OK;
     ssti_half_grow(s, h);
     ssti_atomic_store(&h->state, (uint32_t)SSTI_HALF_EMPTY);
     return SST_OK;
@@ -6683,8 +6690,12 @@ static int ssti_scan_lists(sst_store *store) {
         if (result == SST_OK) {
             s->indexed = 0;             /* the next INDEX lists them all */
             store->index_offset = store->writable ? 0 : store->index_offset;
-            if (store->index_lies != 0) s->list_before = s->list;
-            else ssti_list_free(s->list, a, s->column_count);
+            if (store->index_lies != 0) {
+                s->list_before = s->list;
+                s->claimed = ssti_list_end(s->list, s->list->count);
+            } else {
+                ssti_list_free(s->list, a, s->column_count);
+            }
             ssti_atomic_store(&s->list, lists[i]);
         } else {
             ssti_list_free(lists[i], a, s->column_count);
@@ -7653,7 +7664,7 @@ static int ssti_file_finish(sst_store *store) {
     SSTI_TRY(ssti_store_seal(store, true));
     for (i = 0; i < store->series_count; i++) {     /* or the companion would be deleted too soon */
         ssti_series *s = ssti_series_at(store, i);
-        if (ssti_series_rows(s) != ssti_list_end(s->list, s->list->count)) return SST_ERR_CORRUPT;
+        if (ssti_series_rows(s) > ssti_sealed_rows(s)) return SST_ERR_CORRUPT;
     }
     SSTI_TRY(ssti_store_index(store));
     if (store->sticky != SST_OK) return store->sticky;
