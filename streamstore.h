@@ -2778,6 +2778,7 @@ static int ssti_file_read(const sst_store *store, void *file, uint64_t offset, v
                           size_t size, size_t *got) {
     uint8_t *p = (uint8_t *)to;
     *got = 0;
+    if (store->io.read_at == NULL) return SST_ERR_UNSUPPORTED;
     while (*got < size) {
         size_t done = 0, left = size - *got;
         SSTI_TRY(store->io.read_at(store->io.user, file, offset + *got, p + *got, left, &done));
@@ -6984,7 +6985,9 @@ static int ssti_tails_remove(sst_store *store) {
     if (result != SST_OK) return result == SST_ERR_NOT_FOUND ? SST_OK : result;
     newer = ssti_get32(t.head + 8) != SSTI_LIVE_VERSION;
     (void)io->close(io->user, t.file);
-    return foreign || newer ? SST_OK : io->remove(io->user, store->live_path);
+    if (foreign || newer) return SST_OK;
+    result = io->remove(io->user, store->live_path);
+    return result == SST_ERR_NOT_FOUND ? SST_OK : result;
 }
 
 /* The halves that a stream's descriptors point at, as far as they can be. */
@@ -8186,11 +8189,12 @@ static int ssti_rank_row(const ssti_look *k, uint32_t block, uint32_t clock, int
 }
 
 /* Between two blocks with lost rows between them: the times of those rows are not known, but that
- * they lie between. The answer is known at the last time before and just below the first time
- * after them (next_first, of the block behind). */
-static int ssti_rank_gap(const ssti_look *k, const ssti_block *next, int64_t time, uint64_t lost,
+ * they lie between, and on timelines not even that. The answer is known just below the first time
+ * after them. *rank: the first of the lost rows. */
+static int ssti_rank_gap(const ssti_look *k, uint32_t clock, const ssti_block *next, int64_t time,
                          uint64_t *rank) {
-    if (next->first_time != INT64_MIN && time == next->first_time - 1) {
+    uint64_t lost = *rank;
+    if (clock == 0 && next->first_time != INT64_MIN && time == next->first_time - 1) {
         *rank = next->first_row;
         return SST_OK;
     }
@@ -8212,7 +8216,7 @@ static int ssti_rank_sealed(const ssti_look *k, uint32_t clock, int64_t time, ui
     if (clock == 0) ssti_table_bracket(k, time, &in);
     SSTI_TRY(ssti_rank_block(k, clock, time, &in, &n));
     next = n < k->blocks ? ssti_list_at(k->list, n) : NULL;
-    if (n == 0) return next->first_row == 0 ? SST_OK : ssti_rank_gap(k, next, time, 0, rank);
+    if (n == 0) return next->first_row == 0 ? SST_OK : ssti_rank_gap(k, clock, next, time, rank);
     b = ssti_list_at(k->list, n - 1);
     *k->hint = n - 1;
     SSTI_TRY(ssti_block_time(k, n - 1, clock, b->rows - 1, &last));
@@ -8223,7 +8227,7 @@ static int ssti_rank_sealed(const ssti_look *k, uint32_t clock, int64_t time, ui
     }
     *rank = b->first_row + b->rows;
     if (next == NULL || next->first_row == *rank || (clock == 0 && time == last)) return SST_OK;
-    return ssti_rank_gap(k, next, time, *rank, rank);
+    return ssti_rank_gap(k, clock, next, time, rank);
 }
 
 /* How many rows are at or before a time on a clock whose times do not decrease. */
@@ -8865,16 +8869,20 @@ static void ssti_desc_of(const ssti_series *s, sst_stream_desc *desc) {
 SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uint64_t *rows,
                             int64_t *first_time, int64_t *last_time) {
     ssti_look k;
+    ssti_cache cache;               /* any thread may ask: nothing of the handle is used */
     sst_error error;
-    uint32_t hint = 0;                  /* no cache: block headers tell the times of blocks */
+    uint32_t hint = 0;
     int result;
     if (stream == NULL) return SST_ERR_ARG;
     if (*stream->series->store->alive == 0) return SST_ERR_STATE;
+    memset(&cache, 0, sizeof cache);
     ssti_look_begin(&k, stream->series, &error, &hint);
+    k.cache = &cache;
     if (desc != NULL) ssti_desc_of(stream->series, desc);
     if (rows != NULL) *rows = k.rows;
     result = ssti_edge_time(&k, 0, first_time);
     if (result == SST_OK) result = ssti_edge_time(&k, k.rows - 1, last_time);
+    ssti_free(&stream->series->store->allocator, cache.bytes, cache.capacity);
     return result;
 }
 
