@@ -6944,10 +6944,9 @@ static int ssti_tails_begin(sst_store *store, ssti_tails *t, bool *foreign) {
         (void)io->close(io->user, t->file);
         return result;
     }
-    /* Where the file header is damaged, only the salt of the store is known, and this the uuid. */
-    *foreign = !SSTI_BROKEN(SALT) &&
-               (ssti_get32(t->head + 12) != store->salt ||
-                (store->header[0] != 0 && memcmp(t->head + 16, store->header + 16, 16) != 0));
+    /* The salt tells: a header that was lost and made anew may have another uuid. Where it is still
+     * lost this is the uuid. */
+    *foreign = ssti_get32(t->head + 12) != store->salt && !SSTI_BROKEN(SALT);
     if (!*foreign && store->header[0] == 0) memcpy(store->header + 16, t->head + 16, 16);
     return SST_OK;
 }
@@ -6957,6 +6956,7 @@ static int ssti_tails_open(sst_store *store, ssti_tails *t) {
     bool foreign;
     SSTI_TRY(ssti_tails_begin(store, t, &foreign));
     if (!foreign && ssti_get32(t->head + 8) == SSTI_LIVE_VERSION &&
+        (memcmp(t->head + 16, store->header + 16, 16) == 0 || SSTI_BROKEN(SALT)) &&
         (ssti_get64(t->head + 32) == store->session || SSTI_BROKEN(SESSION))) return SST_OK;
     (void)store->io.close(store->io.user, t->file);
     return SST_ERR_NOT_FOUND;
