@@ -234,8 +234,8 @@
  *      5     1   flags. META bit 0: removed. END bit 0: not synced
  *      6     2   zero
  *      8     4   salt
- *     12     4   sequence number: the first record's is 0, then the previous plus one; a later
- *                session's first SYNC adds a random 1 to 2^24 instead. Serial arithmetic
+ *     12     4   sequence number: the first record's is 0, then the previous plus one; a SYNC may
+ *                add 1 to 2^24 instead. Serial arithmetic
  *     16     4   stream number, from 1; 0: the store itself
  *     20     4   rows (BLOCK)
  *     24     8   payload bytes, padding excluded
@@ -264,6 +264,9 @@
  *
  * Every writer's session begins with a SYNC that names a random session id. SYNC says that every
  * byte before its synced length was on stable storage when it was written (0 in a new file).
+ * A later session's first SYNC, and one that a recovery writes at the cut before it writes anything
+ * else there, add a random number to the sequence number, so that what was behind the cut and comes
+ * back with reused space never lines up with what is written now.
  * SKIP is padding of any length. END has no payload and is the last 64 bytes of a closed file;
  * appending to a closed file writes on behind it. FINISH, without payload, ends its stream for
  * good. META sets or removes one key of the store or of a stream: uint16 length of the key, the
@@ -7386,6 +7389,14 @@ static int ssti_recover_tails(sst_store *store) {
     return SST_OK;
 }
 
+/* A SYNC from which the sequence numbers line up with nothing that was ever written behind it.
+ * session: that it begins, or 0. */
+static int ssti_session_sync(sst_store *store, uint64_t session) {
+    uint64_t jump = ssti_random(&store->random) % SSTI_SESSION_STEP;
+    if (!SSTI_BROKEN(JUMP)) store->sequence += (uint32_t)jump;
+    return ssti_record_bare(store, SSTI_SYNC, 0, store->synced, ssti_signed(session));
+}
+
 /* A file that was never synced may have lost its header with the power: it gets another one, with
  * the uuid that its companion knows. */
 static int ssti_recover_header(sst_store *store, const uint8_t *uuid) {
@@ -7407,6 +7418,8 @@ static int ssti_store_recover(sst_store *store, const uint8_t *uuid) {
     store->writable = true;
     for (i = 0; i < store->series_count; i++) ssti_series_at(store, i)->indexed = 0;
     store->index_offset = 0;
+    /* Or a block as long as the lost one could join what was cut off, if that comes back. */
+    SSTI_TRY(ssti_session_sync(store, 0));
     if (SSTI_BROKEN(RECOVERY_ORDER)) (void)io->remove(io->user, store->live_path);
     SSTI_TRY(ssti_recover_tails(store));
     SSTI_TRY(ssti_clocks_resume(store));
@@ -7438,11 +7451,8 @@ static int ssti_store_resume(sst_store *store, uint64_t seed) {
     else store->end = store->file_bytes;
     store->writable = true;
     store->session = own;
-    if (store->sequence != 0 && !SSTI_BROKEN(JUMP)) {
-        store->sequence += (uint32_t)(ssti_random(&store->random) % SSTI_SESSION_STEP);
-    }
     whole = store->synced + SSTI_RECORD_BYTES >= store->end;    /* all but, perhaps, END */
-    SSTI_TRY(ssti_record_bare(store, SSTI_SYNC, 0, store->synced, ssti_signed(store->session)));
+    SSTI_TRY(ssti_session_sync(store, store->session));
     store->sync_end = whole ? store->end : 0;
     if (io->now_ns != NULL) store->sync_ns = io->now_ns(io->user, SST_CLOCK_MONOTONIC);
     for (i = 0; i < store->series_count; i++) {
