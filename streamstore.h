@@ -235,9 +235,9 @@
  *      6     2   zero
  *      8     4   salt
  *     12     4   sequence number: the first record's is 0, then the previous plus one; a SYNC may
- *                add 1 to 2^24 instead. Serial arithmetic
+ *                add 1 to 2^24 instead to the one that it names. Serial arithmetic
  *     16     4   stream number, from 1; 0: the store itself
- *     20     4   rows (BLOCK)
+ *     20     4   rows (BLOCK); sequence number of the record before it, or 0 (SYNC)
  *     24     8   payload bytes, padding excluded
  *     32     8   first row (BLOCK); synced length of the file (SYNC); offset of the newest INDEX
  *                (END)
@@ -265,8 +265,9 @@
  * Every writer's session begins with a SYNC that names a random session id. SYNC says that every
  * byte before its synced length was on stable storage when it was written (0 in a new file).
  * A later session's first SYNC, and one that a recovery writes at the cut before it writes anything
- * else there, add a random number to the sequence number, so that what was behind the cut and comes
- * back with reused space never lines up with what is written now.
+ * else there, add a random number to the sequence number and name the one that they follow on, so
+ * that what was behind the cut and comes back with reused space never lines up with what is
+ * written now.
  * SKIP is padding of any length. END has no payload and is the last 64 bytes of a closed file;
  * appending to a closed file writes on behind it. FINISH, without payload, ends its stream for
  * good. META sets or removes one key of the store or of a stream: uint16 length of the key, the
@@ -3064,7 +3065,8 @@ static void ssti_walk_begin(ssti_walk *w, sst_store *store) {
 /* Does the sequence number continue the one before? */
 static bool ssti_walk_follows(const ssti_walk *w, const ssti_header *h) {
     uint32_t step = h->sequence - w->sequence;
-    return step == 1 || (h->type == SSTI_SYNC && step != 0 && step <= SSTI_SESSION_STEP);
+    return step == 1 || (h->type == SSTI_SYNC && h->rows == w->sequence && step != 0 &&
+                         step <= SSTI_SESSION_STEP);
 }
 
 /* Goes to the next record whose header validates. False at the end of the file; then the range
@@ -7423,9 +7425,16 @@ static int ssti_recover_tails(sst_store *store) {
 /* A SYNC from which the sequence numbers line up with nothing that was ever written behind it.
  * session: that it begins, or 0. */
 static int ssti_session_sync(sst_store *store, uint64_t session) {
-    uint64_t jump = ssti_random(&store->random) % SSTI_SESSION_STEP;
-    if (!SSTI_BROKEN(JUMP)) store->sequence += (uint32_t)jump;
-    return ssti_record_bare(store, SSTI_SYNC, 0, store->synced, ssti_signed(session));
+    uint32_t before = store->sequence - 1;
+    ssti_draft d;
+    if (!SSTI_BROKEN(JUMP)) {
+        store->sequence += (uint32_t)(ssti_random(&store->random) % SSTI_SESSION_STEP);
+    }
+    SSTI_TRY(ssti_record_begin(store, &d, SSTI_SYNC, 0, 0));
+    d.header.rows = before;
+    d.header.first_row = store->synced;
+    d.header.first_time = ssti_signed(session);
+    return ssti_record_commit_whole(store, &d);
 }
 
 /* A file that was never synced may have lost its header with the power: it gets another one, with

@@ -478,7 +478,7 @@ static void check_chain(const char *path, uint32_t sessions) {
         bool session = r.type == MEND_SYNC && mend_u64(bytes + r.offset + 40) != 0;
         CHECK_INT(mend_u32(bytes + r.offset + 8), salt);
         if (session) begun++;
-        if (r.type == MEND_SYNC && offset > 128) CHECK(step >= 1 && step <= 0x1000000u);
+        if (r.type == MEND_SYNC && step != 1) CHECK(r.rows == before && step - 1 < 0x1000000u);
         else CHECK_INT(step, 1);
         before = r.sequence;
         if (r.type == MEND_INDEX) {
