@@ -5,6 +5,9 @@
 #     make test       every test, in under two minutes: needs a C compiler and make
 #     make check      the tests again under sanitizers and valgrind, and fuzzing; SCALE=0.1 is
 #                     a tenth of the rounds
+#     make fuzz       the fuzzers, each for SECONDS=600 on all processors; FUZZ=name: only that
+#                     one; AFL=1: with AFL++
+#     make coverage   what of the header the tests run; needs clang 19
 #     make bench      benchmarks
 #     make lint       the rules of the house
 #     make install    the header to $(DESTDIR)$(PREFIX)/include
@@ -18,6 +21,9 @@ CXXFLAGS = -O2 -g
 PREFIX = /usr/local
 DESTDIR =
 SCALE = 1
+SECONDS = 600
+FUZZ =
+AFL =
 
 SETTINGS = BUILD=build MAKE='$(MAKE)' CC='$(CC)' CXX='$(CXX)' CFLAGS='$(CFLAGS)' \
     CXXFLAGS='$(CXXFLAGS)' SCALE='$(SCALE)'
@@ -37,6 +43,12 @@ test:
 check:
 	@$(SETTINGS) sh tests/check.sh
 
+fuzz:
+	@$(SETTINGS) FUZZ_SECONDS='$(SECONDS)' FUZZ='$(FUZZ)' AFL='$(AFL)' sh tests/fuzz/run.sh
+
+coverage:
+	@$(SETTINGS) sh tests/coverage.sh
+
 bench:
 	@$(SETTINGS) sh tests/bench.sh
 
@@ -51,4 +63,4 @@ install:
 clean:
 	rm -rf build
 
-.PHONY: all demo test check bench lint install clean
+.PHONY: all demo test check fuzz coverage bench lint install clean

@@ -1640,7 +1640,7 @@ static int ssti_errno_result(void) {
 /* Offsets that off_t cannot say (32-bit off_t when system headers came first). */
 static bool ssti_offset_fits(uint64_t offset) {
     off_t o = (off_t)offset;
-    return o >= 0 && (uint64_t)o == offset;
+    return o >= 0 && !SSTI_NEVER_64((uint64_t)o != offset);
 }
 
 static int ssti_posix_open(void *user, const char *path, uint32_t mode, void **file) {
@@ -3210,7 +3210,7 @@ static bool ssti_directory_open(ssti_directory *d, sst_store *store, uint64_t of
 static bool ssti_directory_sound(const ssti_directory *d, const ssti_header *h) {
     uint64_t size = SSTI_ENTRY_BYTES * ((uint64_t)d->count + 1);
     uint32_t crc;
-    return h->payload >= size && ssti_directory_crc(d, SSTI_RECORD_BYTES, size, &crc) &&
+    return !SSTI_NEVER(h->payload < size) && ssti_directory_crc(d, SSTI_RECORD_BYTES, size, &crc) &&
            crc == h->crc;
 }
 
@@ -3331,7 +3331,8 @@ struct ssti_series {
     uint64_t table_offset;          /* of the TABLE record, or 0 */
     uint32_t table_blocks;          /* that it covers */
     uint32_t indexed;               /* blocks in INDEX records */
-    uint64_t claimed;               /* rows in blocks by an INDEX that lied; tails go on there */
+    uint64_t claimed;               /* rows in blocks by an INDEX, where blocks were lost: numbers
+                                       go on there */
     uint64_t durable, syncing;      /* rows on stable storage; rows that a sync is making so */
     ssti_clock clocks[SST_MAX_TIMELINES];
     ssti_metas metas;
@@ -3368,11 +3369,23 @@ static uint64_t ssti_list_end(const ssti_list *list, uint32_t count) {
     return b->first_row + b->rows;
 }
 
-/* The row that the next block begins with. Under the lock. */
-static uint64_t ssti_sealed_rows(const ssti_series *s) {
-    uint64_t end = ssti_list_end(s->list, s->list->count);
-    return end > s->claimed ? end : s->claimed;
+/* The row that the next block begins with, when so many are in those there are. */
+static uint64_t ssti_claimed_rows(const ssti_series *s, uint64_t sealed) {
+    uint64_t claimed;
+    ssti_copy_out(&claimed, &s->claimed, sizeof claimed);
+    return sealed > claimed ? sealed : claimed;
 }
+
+/* The same under the lock. */
+static uint64_t ssti_sealed_rows(const ssti_series *s) {
+    return ssti_claimed_rows(s, ssti_list_end(s->list, s->list->count));
+}
+
+#if SSTI_HAS_READ
+static void ssti_claim_rows(ssti_series *s, uint64_t rows) {
+    ssti_copy_in(&s->claimed, &rows, sizeof rows);
+}
+#endif
 
 /* Makes room for one more block, so that ssti_list_push cannot fail. */
 static int ssti_list_room(ssti_list *list, const sst_allocator *a) {
@@ -4645,6 +4658,25 @@ static int ssti_index_take_stream(sst_store *store, ssti_cursor *c, bool newest)
     return SST_OK;
 }
 
+/* Something before this INDEX was lost: rows keep the numbers that it knows, though blocks are
+ * missing. Never more than fit before it. */
+static void ssti_index_claim(sst_store *store, uint64_t offset, ssti_cursor c) {
+    const uint8_t *head = ssti_take(&c, SSTI_INDEX_HEAD_BYTES), *p;
+    uint32_t i, at;
+    bool found;
+    if (head == NULL || ssti_take(&c, ssti_get64(head + 80)) == NULL) return;
+    for (i = 0; i < ssti_get32(head + 76); i++) {
+        p = ssti_take(&c, SSTI_INDEX_STREAM_BYTES);
+        if (p == NULL) return;
+        at = ssti_series_find(store, ssti_get32(p), &found);
+        if (found && ssti_get64(p + 8) <= offset / ssti_series_at(store, at)->row_bytes) {
+            ssti_claim_rows(ssti_series_at(store, at), ssti_get64(p + 8));
+        }
+        if (ssti_take(&c, (uint64_t)SSTI_INDEX_CLOCK_BYTES * ssti_get32(p + 4)) == NULL ||
+            ssti_take(&c, (uint64_t)SSTI_INDEX_BLOCK_BYTES * ssti_get32(p + 48)) == NULL) return;
+    }
+}
+
 /* Loads the payload of the INDEX at an offset. SST_ERR_CORRUPT: there is none. */
 static int ssti_index_at(sst_store *store, uint64_t offset, ssti_loaded *l, ssti_cursor *c) {
     ssti_header h;
@@ -5155,9 +5187,11 @@ static void ssti_batch_add(ssti_batch *g, ssti_series *s, const ssti_block *b,
     g->rows[g->count++] = *rows;
 }
 
-/* Does a block of the stream wait? Streams come one after the other. */
+/* Does a block of the stream wait? Streams come one after the other, and again only when the writer
+ * turns to its other half meanwhile. */
 static bool ssti_batch_has(const ssti_batch *g, const ssti_series *s) {
-    return g != NULL && g->count != 0 && g->series[g->count - 1] == s;
+    (void)s;
+    return g != NULL && SSTI_RACE(g->count != 0 && g->series[g->count - 1] == s);
 }
 
 /* Writes what was gathered and publishes it; after a failure none of it was ever there. */
@@ -5371,7 +5405,7 @@ static int ssti_half_seal(ssti_series *s, ssti_half *h) {
 /* Seals a full half and lays it out anew, unless the other one has to be sealed first. Under the
  * lock. */
 static int ssti_half_renew(ssti_series *s, ssti_half *h) {
-    if (SSTI_BROKEN(TAIL_ORDER) && s->slot != NULL) {
+    if (s->slot != NULL && SSTI_BROKEN(TAIL_ORDER)) {
         memset(h->base + ssti_half_layout(s, NULL, h->capacity, NULL), 0, h->capacity * 4u);
     }
     SSTI_TRY(ssti_half_seal(s, h));
@@ -5608,7 +5642,7 @@ static uint64_t ssti_series_rows(ssti_series *s) {
     uint64_t rows = ssti_tail_rows(s);
     const ssti_list *list = ssti_atomic_load(&s->list);
     uint64_t sealed = ssti_list_end(list, ssti_atomic_load(&list->count));
-    return rows > sealed ? rows : sealed;
+    return ssti_claimed_rows(s, rows > sealed ? rows : sealed);
 }
 
 /* ---- appending ---- */
@@ -5914,7 +5948,7 @@ static void ssti_stream_link(sst_stream *stream, ssti_series *s) {
 /* How a stream's rows come in: through halves, or, too large for them, at once. */
 static void ssti_series_prepare(ssti_series *s, const sst_stream_desc *desc) {
     if (desc->block_bytes != 0) s->block_bytes = desc->block_bytes;
-    s->halves[0].first_row = ssti_list_end(s->list, s->list->count);
+    s->halves[0].first_row = ssti_sealed_rows(s);
     s->half_count = s->row_bytes > s->block_bytes / 4 ? 0
                     : (s->store->flags & SST_DEFERRED) != 0 || s->store->file != NULL ? 2 : 1;
 }
@@ -6195,7 +6229,7 @@ SST_API int sst_stream_finish(sst_stream *stream) {
     if (ssti_atomic_load(&s->finished) != 0) return SST_OK;
     ssti_lock(&s->store->lock);
     result = ssti_tail_seal(s, true);
-    if (result == SST_OK && s->finished == 0) {
+    if (result == SST_OK && !SSTI_RACE(s->finished != 0)) {
         result = ssti_record_bare(s->store, SSTI_FINISH, s->number, 0, 0);
     }
     if (result == SST_OK) ssti_atomic_store(&s->finished, 1u);
@@ -6616,6 +6650,7 @@ static int ssti_scan_define(sst_store *store, const ssti_walk *w, bool *lost) {
     default:
         store->index_offset = w->offset;
         if (*lost) result = ssti_index_define(store, c);
+        if (*lost && result == SST_OK) ssti_index_claim(store, w->offset, c);
         if (result == SST_OK) *lost = false;
         break;
     }
@@ -6729,7 +6764,7 @@ static int ssti_scan_lists(sst_store *store) {
             store->index_offset = store->writable ? 0 : store->index_offset;
             if (store->index_lies != 0) {
                 s->list_before = s->list;
-                s->claimed = ssti_list_end(s->list, s->list->count);
+                if (store->writable) ssti_claim_rows(s, ssti_sealed_rows(s));
             } else {
                 ssti_list_free(s->list, a, s->column_count);
             }
@@ -7021,7 +7056,7 @@ static int ssti_tails_remove(sst_store *store) {
     (void)io->close(io->user, t.file);
     if (foreign || newer) return SST_OK;
     result = io->remove(io->user, store->live_path);
-    return result == SST_ERR_NOT_FOUND ? SST_OK : result;
+    return SSTI_RACE(result == SST_ERR_NOT_FOUND) ? SST_OK : result;
 }
 
 /* The halves that a stream's descriptors point at, as far as they can be. */
@@ -7156,7 +7191,7 @@ static int ssti_tails_probe(ssti_tails *t, const ssti_series *s, const ssti_tail
 /* Copies the rows that no block has yet, of all halves. */
 static int ssti_tails_load(ssti_tails *t, const ssti_series *s, ssti_tail_half *halves,
                            uint32_t *count) {
-    uint64_t sealed = ssti_list_end(s->list, s->list->count), n;
+    uint64_t sealed = ssti_sealed_rows(s), n;
     uint32_t i;
     *count = s->readable ? ssti_tails_halves(t, s, halves) : 0;
     for (i = 0; i < *count; i++) {
@@ -7186,10 +7221,10 @@ static int ssti_tails_load(ssti_tails *t, const ssti_series *s, ssti_tail_half *
 static void ssti_tails_find(const ssti_series *s, const ssti_tail_half *halves, uint32_t n,
                             ssti_tail_runs *r) {
     uint32_t blocks = s->list->count, i = 0;
-    uint64_t first_row = ssti_list_end(s->list, blocks);
+    uint64_t first_row = ssti_sealed_rows(s);
     int64_t last = blocks == 0 ? 0 : ssti_list_at(s->list, blocks - 1)->last_time;
     memset(r, 0, sizeof *r);
-    while (i < n && r->runs < 4) {
+    while (i < n && !SSTI_NEVER(r->runs == 4)) {     /* a half gives one run, and there are four */
         const ssti_tail_half *h = &halves[i++];
         uint64_t row = first_row + r->rows;
         uint32_t found;
@@ -7217,7 +7252,7 @@ static int ssti_tails_take(ssti_tails *t, ssti_series *s) {
     result = ssti_tails_load(t, s, halves, &n);
     if (result == SST_OK && !store->exclusive) result = ssti_refresh(store);
     if (result == SST_OK) {
-        uint64_t first_row = ssti_list_end(s->list, s->list->count);
+        uint64_t first_row = ssti_sealed_rows(s);
         ssti_tails_find(s, halves, n, &r);
         for (i = 0; i < n && !store->recording; i++) {      /* rows that nothing leads up to */
             if (halves[i].copy != NULL && halves[i].first_row > first_row + r.rows) {
@@ -7301,7 +7336,7 @@ static int ssti_torn_copy(sst_store *store, void *torn, uint64_t *end, ssti_rang
     while (bytes.count != 0) {
         size_t n = bytes.count < sizeof part ? (size_t)bytes.count : sizeof part;
         if (!ssti_copy_at(store, bytes.first, part, n)) {
-            return store->read_error != SST_OK ? store->read_error : SST_ERR_IO;
+            return SSTI_RACE(store->read_error == SST_OK) ? SST_ERR_IO : store->read_error;
         }
         SSTI_TRY(ssti_file_write(store, torn, *end, part, n));
         *end += n;
@@ -7339,14 +7374,13 @@ static int ssti_torn_records(sst_store *store, uint64_t cut, void **torn, const 
     return io->sync_dir == NULL ? SST_OK : io->sync_dir(io->user, path);
 }
 
-/* Cuts the file where it stopped to count: first what lies behind is saved. */
-static int ssti_recover_cut(sst_store *store) {
+/* Saves what lies behind the cut. */
+static int ssti_recover_torn(sst_store *store) {
     const sst_io *io = &store->io;
     char *path;
     void *torn = NULL;
     uint64_t cut = store->file_bytes, before = 0;
     int result;
-    if (store->torn_bytes == 0) return SST_OK;
     if (io->resize == NULL) return SST_ERR_UNSUPPORTED;
     path = ssti_path_copy(&store->allocator, store->path, "-torn");
     if (path == NULL) return SST_ERR_MEMORY;
@@ -7359,8 +7393,36 @@ static int ssti_recover_cut(sst_store *store) {
         (void)io->close(io->user, torn);
     }
     ssti_text_free(&store->allocator, path);
-    SSTI_TRY(result);
-    SSTI_TRY(io->resize(io->user, store->file, cut));
+    return result;
+}
+
+/* A SYNC from which the sequence numbers line up with nothing that was ever written behind it.
+ * session: that it begins, or 0. */
+static int ssti_session_sync(sst_store *store, uint64_t session) {
+    uint32_t before = store->sequence - 1;
+    ssti_draft d;
+    if (!SSTI_BROKEN(JUMP)) {
+        store->sequence += (uint32_t)(ssti_random(&store->random) % SSTI_SESSION_STEP);
+    }
+    SSTI_TRY(ssti_record_begin(store, &d, SSTI_SYNC, 0, 0));
+    d.header.rows = before;
+    d.header.first_row = store->synced;
+    d.header.first_time = ssti_signed(session);
+    return ssti_record_commit_whole(store, &d);
+}
+
+/* Cuts the file where it stopped to count. A SYNC stands there first, in the place of what does not
+ * count: the one that told how far the file was synced may lie behind the cut, and without it
+ * damage would look like a torn end. Records that are written next, and have the sizes of those
+ * that are cut off, do not line up with them behind it, should they come back. */
+static int ssti_recover_cut(sst_store *store) {
+    const sst_io *io = &store->io;
+    if (store->torn_bytes != 0) SSTI_TRY(ssti_recover_torn(store));
+    store->end = ssti_round_up(store->file_bytes, 64);
+    SSTI_TRY(ssti_session_sync(store, 0));
+    if (store->torn_bytes == 0) return SST_OK;
+    if (ssti_syncs(store)) SSTI_TRY(io->sync(io->user, store->file));
+    SSTI_TRY(io->resize(io->user, store->file, store->end));
     return ssti_syncs(store) ? io->sync(io->user, store->file) : SST_OK;
 }
 
@@ -7413,28 +7475,13 @@ static int ssti_recover_tails(sst_store *store) {
     for (i = 0; i < store->series_count; i++) {
         ssti_series *s = ssti_series_at(store, i);
         ssti_half *h = &s->halves[0];
-        uint64_t before = ssti_list_end(s->list, s->list->count);
+        uint64_t before = ssti_sealed_rows(s);
         SSTI_TRY(ssti_half_seal(s, h));
-        store->recovered_rows += ssti_list_end(s->list, s->list->count) - before;
+        store->recovered_rows += ssti_sealed_rows(s) - before;
         ssti_free(&store->allocator, h->base, h->bytes);
         memset(h, 0, sizeof *h);
     }
     return SST_OK;
-}
-
-/* A SYNC from which the sequence numbers line up with nothing that was ever written behind it.
- * session: that it begins, or 0. */
-static int ssti_session_sync(sst_store *store, uint64_t session) {
-    uint32_t before = store->sequence - 1;
-    ssti_draft d;
-    if (!SSTI_BROKEN(JUMP)) {
-        store->sequence += (uint32_t)(ssti_random(&store->random) % SSTI_SESSION_STEP);
-    }
-    SSTI_TRY(ssti_record_begin(store, &d, SSTI_SYNC, 0, 0));
-    d.header.rows = before;
-    d.header.first_row = store->synced;
-    d.header.first_time = ssti_signed(session);
-    return ssti_record_commit_whole(store, &d);
 }
 
 /* A file that was never synced may have lost its header with the power: it gets another one, with
@@ -7448,19 +7495,17 @@ static int ssti_recover_header(sst_store *store, const uint8_t *uuid) {
 
 /* Makes a file that was not closed whole again: cut, tails, INDEX, sync. */
 static int ssti_store_recover(sst_store *store, const uint8_t *uuid) {
-    const sst_io *io = &store->io;
     uint32_t i;
     SSTI_TRY(ssti_recover_cut(store));
     SSTI_TRY(ssti_tails_read(store));
     SSTI_TRY(ssti_recover_header(store, uuid));
     if (!store->finished && !store->tail_found) store->tail_lost = true;
-    store->end = ssti_round_up(store->file_bytes, 64);
     store->writable = true;
     for (i = 0; i < store->series_count; i++) ssti_series_at(store, i)->indexed = 0;
     store->index_offset = 0;
-    /* Or a block as long as the lost one could join what was cut off, if that comes back. */
-    SSTI_TRY(ssti_session_sync(store, 0));
-    if (SSTI_BROKEN(RECOVERY_ORDER)) (void)io->remove(io->user, store->live_path);
+    if (SSTI_BROKEN(RECOVERY_ORDER)) {
+        (void)store->io.remove(store->io.user, store->live_path);
+    }
     SSTI_TRY(ssti_recover_tails(store));
     SSTI_TRY(ssti_clocks_resume(store));
     SSTI_TRY(ssti_index_write(store));
@@ -8028,6 +8073,7 @@ static void ssti_look_begin(ssti_look *k, ssti_series *series, sst_error *error,
     k->rows = ssti_tail_rows(series);
     ssti_look_blocks(k);
     if (k->rows < k->sealed) k->rows = k->sealed;
+    k->rows = ssti_claimed_rows(series, k->rows);
 }
 
 static int ssti_look_stream(ssti_look *k, sst_stream *stream) {
@@ -8237,7 +8283,7 @@ static int ssti_rank_row(const ssti_look *k, uint32_t block, uint32_t clock, int
 static int ssti_rank_gap(const ssti_look *k, uint32_t clock, const ssti_block *next, int64_t time,
                          uint64_t *rank) {
     uint64_t lost = *rank;
-    if (clock == 0 && time < next->first_time && time + 1 == next->first_time) {
+    if (clock == 0 && !SSTI_NEVER(time >= next->first_time) && time + 1 == next->first_time) {
         *rank = next->first_row;
         return SST_OK;
     }
@@ -8276,8 +8322,9 @@ static int ssti_rank_sealed(const ssti_look *k, uint32_t clock, int64_t time, ui
 /* How many rows are at or before a time on a clock whose times do not decrease. */
 static int ssti_rank(const ssti_look *k, uint32_t clock, int64_t time, uint64_t *rank) {
     uint64_t low = k->sealed, high = k->rows;
+    const ssti_block *last = k->blocks == 0 ? NULL : ssti_list_at(k->list, k->blocks - 1);
     int64_t t;
-    if (low < high) {
+    if (low < high && (clock != 0 || last == NULL || time > last->last_time)) {
         SSTI_TRY(ssti_time(k, clock, high - 1, &t));
         if (t <= time) {
             *rank = high;
@@ -8287,7 +8334,8 @@ static int ssti_rank(const ssti_look *k, uint32_t clock, int64_t time, uint64_t 
         if (t <= time) {
             while (low < high) {
                 uint64_t middle = low + (high - low) / 2;
-                SSTI_TRY(ssti_time(k, clock, middle, &t));
+                int result = ssti_time(k, clock, middle, &t);
+                if (SSTI_RACE(result != SST_OK)) return result;     /* sealed and rotten since */
                 if (t <= time) low = middle + 1;
                 else high = middle;
             }
@@ -8388,8 +8436,12 @@ static int ssti_scratch(sst_stream *stream, uint64_t bytes) {
 /* Is every row there? Asked before memory is taken for them, since the numbers in a file are
  * anybody's. */
 static int ssti_rows_there(const ssti_look *k, ssti_range rows) {
+    uint64_t claimed = ssti_claimed_rows(k->series, k->sealed);
     uint64_t end = rows.first + rows.count < k->sealed ? rows.first + rows.count : k->sealed;
     uint32_t block;
+    if (k->sealed < claimed && rows.first < claimed && rows.first + rows.count > k->sealed) {
+        return ssti_fail_at(k->error, SST_ERR_CORRUPT, SSTI_TEXT("a block is lost"), 0, k->sealed);
+    }
     while (rows.first < end) {
         SSTI_TRY(ssti_block_of_row(k, rows.first, &block));
         for (; block < k->blocks && rows.first < end; block++) {
@@ -8569,9 +8621,10 @@ static int ssti_window(sst_stream *stream, uint32_t clock, const int64_t *interv
     SSTI_TRY(ssti_view(stream, &k, rows, out));
     if ((flags & SST_CARRY) != 0 && rows.count != 0) {
         const int64_t *times = clock == 0 ? out->times : out->timelines[clock - 1];
-        if (times[0] < interval[0]) return ssti_view_carry(stream, out, clock, interval[0]);
+        if (times[0] < interval[0]) result = ssti_view_carry(stream, out, clock, interval[0]);
+        if (result != SST_OK) ssti_view_empty(stream, out);
     }
-    return SST_OK;
+    return result;
 }
 
 static int ssti_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_view *out) {
@@ -8746,7 +8799,8 @@ static double ssti_between(sst_type type, const uint8_t *a, const uint8_t *b, do
 static void ssti_sample_between(const ssti_series *s, const uint8_t *a, const uint8_t *b,
                                 double share, double *to) {
     uint32_t element = ssti_type_bytes(s->type);
-    size_t i, n = s->columns[s->column_count - 1].row_bytes / element;
+    size_t i, n = s->columns[s->column_count - 1].row_bytes;
+    n = SSTI_NEVER(element == 0) ? 0 : n / element;
     for (i = 0; i < n; i++) {
         to[i] = ssti_between(s->type, a + i * element, b + i * element, share);
     }
@@ -9038,8 +9092,7 @@ static void ssti_audit_file(ssti_audit *a) {
         }
     }
     for (i = 0; i < store->series_count; i++) {
-        const ssti_list *list = ssti_series_at(store, i)->list;
-        ssti_audit_lost(a, i, ssti_list_end(list, list->count));
+        ssti_audit_lost(a, i, ssti_sealed_rows(ssti_series_at(store, i)));
     }
     ssti_audit_close_gap(a);
 }

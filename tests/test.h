@@ -52,12 +52,12 @@ static void test_fail_int(const char *file, int line, const char *text, long lon
 /* Leaves the test function and counts it as skipped. */
 #define SKIP(reason) do { test_skip_reason = (reason); return; } while (0)
 
-static void test_check_int(const char *file, int line, const char *text, long long got,
+static inline void test_check_int(const char *file, int line, const char *text, long long got,
                            long long want) {
     if (got != want) test_fail_int(file, line, text, got, want);
 }
 
-static void test_run(const char *name, void (*function)(void)) {
+static inline void test_run(const char *name, void (*function)(void)) {
     test_errors = 0;
     test_skip_reason = NULL;
     function();
@@ -76,7 +76,7 @@ static void test_run(const char *name, void (*function)(void)) {
 #define TEST_RUN(function) test_run(#function, function)
 
 /* Prints the closing line; the result is main's. */
-static int test_done(const char *name) {
+static inline int test_done(const char *name) {
     if (test_skipped_count > 0) {
         printf("%s: %d passed, %d failed, %d skipped\n", name, test_passed_count,
                test_failed_count, test_skipped_count);

@@ -1,6 +1,10 @@
 /* Damaged, cut and hostile images: every answer is right or an error, what the damage did not
  * touch stays readable, and nothing crashes (the sanitizers look). On a divergence the printed
- * "seed" is the offset of the damage and "step" says which kind of damage. */
+ * "seed" is the offset of the damage and "step" says which kind of damage.
+ *
+ * The same is done to files on a simulated disk: read through a mapping and without, and recovered.
+ * There also: what was torn is told apart from what is rotten, and a store that is recorded inside
+ * itself does not confuse recovery. */
 #define STREAMSTORE_IMPLEMENTATION
 #define SSTI_INDEX_BLOCKS 8
 #define SSTI_TABLE_MIN_BLOCKS 2
@@ -8,6 +12,7 @@
 #include "test.h"
 #include "model.h"
 #include "mend.h"
+#include "simdisk.h"
 #include "walk.h"
 
 #define MAX_BLOCKS 128
@@ -26,7 +31,8 @@ typedef struct block_map {
 typedef struct fixture {
     model_store truth;
     uint8_t *bytes, *work;      /* work: a copy to damage, put right again after each damage */
-    uint64_t size, end_record;
+    uint64_t size, end_record;  /* UINT64_MAX: not closed */
+    uint64_t synced;            /* S: damage before is rot, behind it is torn */
     block_map block[MAX_BLOCKS];
     uint32_t blocks;
 } fixture;
@@ -51,9 +57,11 @@ static void map_columns(fixture *f, const mend_record *r, block_map *b) {
 static void map_image(fixture *f) {
     uint64_t offset = 64;
     mend_record r;
+    f->end_record = UINT64_MAX;
     while (mend_next(f->bytes, f->size, &offset, &r)) {
         block_map *b = &f->block[f->blocks];
-        if (r.type == MEND_END) f->end_record = r.offset;
+        if (r.type == MEND_END) f->end_record = f->synced = r.offset;
+        if (r.type == MEND_SYNC && r.first_row > f->synced) f->synced = r.first_row;
         if (r.type != MEND_BLOCK || f->blocks == MAX_BLOCKS) continue;
         b->stream = r.stream - 1;
         b->offset = r.offset;
@@ -66,7 +74,6 @@ static void map_image(fixture *f) {
         f->blocks++;
     }
     CHECK(f->blocks < MAX_BLOCKS);
-    CHECK_INT(f->end_record, f->size - 64);
 }
 
 static model_stream *add_stream(fixture *f, const char *name, sst_type type, uint32_t dimension,
@@ -124,6 +131,7 @@ static void keep_image(fixture *f, sst_store *store) {
     f->size = size;
     CHECK_INT(sst_close(store), SST_OK);
     map_image(f);
+    CHECK_INT(f->end_record, f->size - 64);
 }
 
 static sst_store *open_streams(fixture *f, sst_stream **streams, uint32_t block_bytes) {
@@ -247,6 +255,15 @@ static void judge(const fixture *f, verdict *v) {
     v->may_not_open = changed(f, 0, 12) || changed(f, 40, 44);
     v->weak = (v->end && v->other) || (v->index && v->definition);
 }
+
+/* How the damaged copy is opened: where it lies, or from a file. */
+static enum { IN_MEMORY, MAPPED, UNMAPPED } where;
+
+static bool recovered;          /* the store is one that is recorded on */
+
+#define FILE_PATH "run"
+
+static sim_disk disk;           /* of the files */
 
 /* ---- what must be right ------------------------------------------------------------------- */
 
@@ -390,6 +407,8 @@ static void check_stream_wide(const checked *c, uint32_t stream) {
         int64_t time = c->m->line[k][c->m->rows / 2];
         result = sst_locate_on(c->handle, k, time, SST_AT_OR_BEFORE, &row);
         if (hit && (lost(result) || c->rows < c->m->rows)) continue;
+        /* Who goes on recording takes a timeline that cannot be read for one that is not sorted. */
+        if (hit && recovered && result == SST_ERR_ORDER) continue;
         MODEL_INT(result, k == 0 ? SST_OK : SST_ERR_ORDER);
         if (k == 0) MODEL_INT(row, model_find(c->m->line[k], prefix.rows, time, SST_AT_OR_BEFORE));
     }
@@ -458,15 +477,32 @@ static void check_header(const fixture *f, sst_store *store) {
     MODEL_INT(info.streams, f->truth.count);
 }
 
+static sst_options file_options(uint32_t flags) {
+    sst_options options;
+    memset(&options, 0, sizeof options);
+    options.io = &disk.io;
+    options.block_bytes = 512;
+    options.sync_align = 512;
+    options.flags = flags;
+    return options;
+}
+
+static int open_damaged(const fixture *f, uint64_t size, uint32_t flags, sst_store **store) {
+    sst_options options = file_options(flags);
+    if (where == IN_MEMORY) return sst_open_memory(f->work, (size_t)size, &options, store);
+    if (where == UNMAPPED) options.flags |= SST_NO_MAP;
+    sim_put(&disk, FILE_PATH, f->work, (size_t)size);
+    return sst_open(FILE_PATH, &options, store);
+}
+
 /* Opens the damaged copy and holds it against the truth. */
 static void check_damage(const fixture *f, uint64_t size) {
-    sst_options options;
     sst_store *store;
     verdict v;
     uint32_t i;
     int result;
     judge(f, &v);
-    result = sst_open_memory(f->work, (size_t)size, NULL, &store);
+    result = open_damaged(f, size, 0, &store);
     if (result != SST_OK) {
         MODEL(v.may_not_open || v.weak);
         MODEL(result == SST_ERR_FORMAT || result == SST_ERR_UNSUPPORTED);
@@ -479,9 +515,7 @@ static void check_damage(const fixture *f, uint64_t size) {
     check_verify(f, store, &v);
     MODEL_INT(sst_close(store), SST_OK);
     if (model_seed % 16 != 0 || v.end) return;
-    memset(&options, 0, sizeof options);
-    options.flags = SST_VERIFY;
-    result = sst_open_memory(f->work, (size_t)size, &options, &store);
+    result = open_damaged(f, size, SST_VERIFY, &store);
     MODEL_INT(result, v.other ? SST_ERR_CORRUPT : SST_OK);
     sst_close(store);
 }
@@ -593,6 +627,34 @@ static void every_unit(void) {
         }
     }
 }
+
+/* How far apart samples lie: `step` in the quick run, a part of it in longer ones. */
+static uint64_t stride(uint64_t step, uint64_t parts) {
+    uint64_t n = test_rounds(1, parts);
+    return n < step ? step / n : 1;
+}
+
+/* A unit written over any other one, exchanged with any other one. */
+static void pairs_of_units(fixture *f) {
+    uint64_t units = f->size / 64, step = stride(17, 17), pair, at, to;
+    for (pair = 0; pair < units * units && !model_failed; pair += step) {
+        at = pair / units * 64;
+        to = pair % units * 64;
+        if (at == to) continue;
+        model_seed = pair;
+        model_step = 250;
+        memcpy(f->work + to, f->bytes + at, 64);
+        check_damage(f, f->size);
+        if (at < to) {
+            model_step = 251;
+            memcpy(f->work + at, f->bytes + to, 64);
+            check_damage(f, f->size);
+        }
+        restore(f);
+    }
+}
+
+static void every_pair(void) { pairs_of_units(&small_image); }
 
 static void random_damage(void) {
     fixture *f = &small_image;
@@ -1180,10 +1242,504 @@ static void record_behind_end(void) {
     free(bytes);
 }
 
-static void free_images(void) {
-    fixture *f[3] = {&small_image, &skip_image, &piece_image};
-    int i;
+/* ---- files ---------------------------------------------------------------------------------- */
+
+#define MORE_ROWS 3             /* of every stream: prepared, not in the file */
+
+static fixture closed_file, crashed_file;
+
+/* Everything that an image of small_image has, in a file that is synced in the middle. */
+static void record_file(fixture *f, sst_store *store) {
+    sst_stream *stream[4];
+    sst_stream_desc desc;
+    sst_field field;
+    uint64_t random = 17;
+    uint32_t i, k;
     for (i = 0; i < 3; i++) {
+        model_describe(&f->truth.stream[i], &desc, &field);
+        CHECK_INT(sst_stream_create(store, &desc, &stream[i]), SST_OK);
+    }
+    set_metas(f, store, stream[0]);
+    for (k = 0; k < 4; k++) {
+        append_rows(&f->truth.stream[0], stream[0], 13, &random);
+        append_rows(&f->truth.stream[1], stream[1], 9, &random);
+        append_rows(&f->truth.stream[2], stream[2], 1, &random);
+        CHECK_INT(k == 1 ? sst_sync(store) : sst_flush(store), SST_OK);
+        if (k != 2) continue;
+        model_describe(&f->truth.stream[3], &desc, &field);
+        CHECK_INT(sst_stream_create(store, &desc, &stream[3]), SST_OK);
+        append_rows(&f->truth.stream[3], stream[3], 20, &random);
+        CHECK_INT(sst_stream_finish(stream[3]), SST_OK);
+        f->truth.stream[3].finished = true;
+    }
+    for (i = 0; i < 4; i++) {
+        CHECK_INT(model_prepare(&f->truth.stream[i], MORE_ROWS, &random), MORE_ROWS);
+    }
+}
+
+/* Keeps the bytes of the file as they are, or as closing leaves them. The disk is emptied. */
+static void keep_file(fixture *f, sst_store *store, bool close) {
+    const uint8_t *bytes;
+    if (close) CHECK_INT(sst_close(store), SST_OK);
+    bytes = sim_bytes(&disk, FILE_PATH, &f->size);
+    REQUIRE(bytes != NULL);
+    f->bytes = (uint8_t *)model_duplicate(bytes, (size_t)f->size);
+    f->work = (uint8_t *)model_duplicate(bytes, (size_t)f->size);
+    if (!close) CHECK_INT(sst_close(store), SST_OK);
+    map_image(f);
+    sim_free(&disk);
+    sim_init(&disk, 3);
+}
+
+static void make_file(fixture *f, bool close) {
+    sst_options options;
+    sst_store *store;
+    sim_init(&disk, 2);
+    options = file_options(0);
+    add_stream(f, "imu", SST_F32, 3, 0);
+    add_stream(f, "joint", SST_I64, 0, 2);
+    add_stream(f, "camera", SST_U8, 160, 0);
+    add_stream(f, "button", SST_BOOL, 0, 0);
+    REQUIRE(sst_create(FILE_PATH, &options, &store) == SST_OK);
+    record_file(f, store);
+    keep_file(f, store, close);
+}
+
+static void make_files(void) {
+    make_file(&closed_file, true);
+    make_file(&crashed_file, false);
+    CHECK_INT(closed_file.end_record, closed_file.size - 64);
+    CHECK(crashed_file.end_record == UINT64_MAX && crashed_file.synced > 2000);
+    CHECK(mend_count(closed_file.bytes, closed_file.size, MEND_INDEX, 0) >= 2);
+}
+
+/* Does this go on behind the synced point? */
+static bool changed_behind(const fixture *f) {
+    return changed(f, f->synced, f->size);
+}
+
+static void damage_in_files(fixture *f) {
+    uint64_t step = stride(29, 29), bit, at;
+    for (bit = 0; bit < f->size * 8 && !model_failed; bit += step) {
+        if (bit / 8 < f->synced || f->end_record != UINT64_MAX) {
+            flip(f, bit / 8, (unsigned)(bit % 8));
+        }
+    }
+    for (at = 0; at + 128 <= f->size && !model_failed; at += 64) {
+        model_seed = at;
+        model_step = 260;
+        memset(f->work + at, 0, 64);
+        if (f->end_record != UINT64_MAX || !changed_behind(f)) check_damage(f, f->size);
+        restore(f);
+    }
+}
+
+static void files_mapped(void) {
+    where = MAPPED;
+    damage_in_files(&closed_file);
+    damage_in_files(&crashed_file);
+    pairs_of_units(&closed_file);
+    where = IN_MEMORY;
+    CHECK(disk.open_handles == 0 && disk.open_maps == 0);
+}
+
+static void files_unmapped(void) {
+    where = UNMAPPED;
+    damage_in_files(&closed_file);
+    damage_in_files(&crashed_file);
+    pairs_of_units(&closed_file);
+    where = IN_MEMORY;
+    CHECK(disk.open_handles == 0 && disk.open_maps == 0);
+}
+
+/* ---- recovery after damage ------------------------------------------------------------------ */
+
+/* Appends the rows that were prepared, where the stream has all that came before. added[i]: so
+ * many. */
+static void append_more(const fixture *f, sst_store *store, uint64_t *added) {
+    uint32_t i, k, n;
+    for (i = 0; i < f->truth.count; i++) {
+        const model_stream *m = &f->truth.stream[i];
+        sst_stream *stream;
+        added[i] = 0;
+        if (sst_stream_open(store, m->name, &stream) != SST_OK || m->finished) continue;
+        for (k = 0; k < MORE_ROWS && sst_rows(stream) == m->rows + k; k++) {
+            int64_t lines[SST_MAX_TIMELINES];
+            sst_row row;
+            memset(&row, 0, sizeof row);
+            row.time = m->times[m->rows + k];
+            row.value = model_row(m, m->rows + k);
+            for (n = 0; n < m->lines; n++) lines[n] = m->line[n][m->rows + k];
+            if (m->lines > 0) row.timelines = lines;
+            MODEL_INT(sst_append_row(stream, &row), SST_OK);
+            added[i]++;
+        }
+    }
+}
+
+/* The recovered and closed file: rows that the damage did not touch, and those that came since. */
+static void check_recovered(const fixture *f, const verdict *v, const uint64_t *added) {
+    sst_options options = file_options(0);
+    sst_store *store;
+    uint32_t i, k;
+    if (!MODEL_INT(sst_open(FILE_PATH, &options, &store), SST_OK)) return;
+    for (i = 0; i < f->truth.count && !model_failed; i++) {
+        static uint8_t value[4096];
+        checked c;
+        c.f = f;
+        c.v = v;
+        c.m = &f->truth.stream[i];
+        if (sst_stream_open(store, c.m->name, &c.handle) != SST_OK) {
+            MODEL(v->weak);
+            continue;
+        }
+        c.rows = sst_rows(c.handle);
+        check_blocks(&c, i);
+        for (k = 0; k < added[i]; k++) {
+            int64_t row = (int64_t)(c.m->rows + k);
+            MODEL_INT(sst_gather(c.handle, &row, 1, value, NULL), SST_OK);
+            MODEL(memcmp(value, model_row(c.m, (uint64_t)row), c.m->row_bytes) == 0);
+        }
+    }
+    if (!v->weak) {
+        MODEL_INT(sst_verify(store, NULL), v->other ? SST_ERR_CORRUPT : SST_OK);
+        model_check_meta(&f->truth.meta, store, NULL);
+    }
+    MODEL_INT(sst_close(store), SST_OK);
+}
+
+/* What lies before the synced point is as it was, damaged or not. */
+static void check_kept(const fixture *f, const verdict *v) {
+    uint64_t size, keep = f->size;
+    const uint8_t *bytes = sim_bytes(&disk, FILE_PATH, &size);
+    if (v->end) keep = v->other ? 64 : f->end_record;
+    MODEL(size >= keep && memcmp(bytes + 64, f->work + 64, (size_t)keep - 64) == 0);
+    MODEL(v->end || sim_bytes(&disk, FILE_PATH "-torn", &size) == NULL);
+}
+
+/* Opens the damaged file to record on: the damage stays where it is and is reported, everything
+ * else is readable, nothing is cut. */
+static void check_rotten(const fixture *f) {
+    sst_options options = file_options(0);
+    uint64_t added[MODEL_STREAMS];
+    sst_store *store;
+    verdict v;
+    uint32_t i;
+    int result;
+    judge(f, &v);
+    sim_put(&disk, FILE_PATH, f->work, (size_t)f->size);
+    result = sst_open_append(FILE_PATH, &options, &store);
+    if (result != SST_OK) {
+        MODEL(v.may_not_open || v.weak);
+        MODEL(result == SST_ERR_FORMAT || result == SST_ERR_UNSUPPORTED);
+        return;
+    }
+    check_kept(f, &v);
+    recovered = true;
+    for (i = 0; i < f->truth.count && !model_failed; i++) check_stream(f, store, &v, i);
+    recovered = false;
+    if (!v.weak) model_check_meta(&f->truth.meta, store, NULL);
+    check_verify(f, store, &v);
+    append_more(f, store, added);
+    MODEL_INT(sst_close(store), SST_OK);
+    check_kept(f, &v);
+    if (!model_failed) check_recovered(f, &v, added);
+    sim_free(&disk);
+    sim_init(&disk, 4);
+}
+
+static void rotten_files(fixture *f) {
+    uint64_t step = stride(37, 37), bit, at;
+    uint64_t end = f->end_record == UINT64_MAX ? f->synced : f->size;
+    for (bit = 0; bit < end * 8 && !model_failed; bit += step) {
+        model_seed = bit / 8;
+        model_step = bit % 8;
+        f->work[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        check_rotten(f);
+        restore(f);
+    }
+    for (at = 0; at + 64 < end && !model_failed; at += 64) {
+        model_seed = at;
+        model_step = 270;
+        memset(f->work + at, 0, 64);
+        check_rotten(f);
+        restore(f);
+        model_step = 271;
+        memcpy(f->work + at, f->bytes + (at * 7 + 640) % end / 64 * 64, 64);
+        check_rotten(f);
+        restore(f);
+    }
+}
+
+static void rotten_is_kept(void) {
+    rotten_files(&closed_file);
+    rotten_files(&crashed_file);
+}
+
+/* ---- torn, not rotten ----------------------------------------------------------------------- */
+
+/* Every stream is the prefix that the blocks before `cut` hold, and nothing is called damaged. */
+static void check_torn_store(const fixture *f, sst_store *store, uint64_t cut) {
+    uint64_t before[MODEL_STREAMS] = {0};
+    sst_info info;
+    check_prefix(f, store, cut, before);
+    MODEL_INT(sst_verify(store, NULL), SST_OK);
+    MODEL_INT(sst_store_info(store, &info), SST_OK);
+    MODEL(info.state == SST_CRASHED || info.state == SST_RECORDING);
+}
+
+/* Opened both ways, recovered, gone on with, closed and verified. */
+static void check_torn(const fixture *f, uint64_t size, uint64_t cut) {
+    sst_options options = file_options(0);
+    uint64_t added[MODEL_STREAMS];
+    sst_store *store;
+    int way;
+    sim_put(&disk, FILE_PATH, f->work, (size_t)size);
+    for (way = 0; way < 3 && !model_failed; way++) {
+        int result;
+        options.flags = way == 1 ? SST_NO_MAP | SST_VERIFY : 0;
+        result = way < 2 ? sst_open(FILE_PATH, &options, &store)
+                         : sst_open_append(FILE_PATH, &options, &store);
+        if (result != SST_OK && size < 128) {
+            MODEL_INT(result, SST_ERR_FORMAT);
+            return;
+        }
+        if (!MODEL_INT(result, SST_OK)) return;
+        check_torn_store(f, store, cut);
+        if (way == 2) append_more(f, store, added);
+        MODEL_INT(sst_close(store), SST_OK);
+    }
+    options.flags = SST_VERIFY;
+    MODEL_INT(sst_open(FILE_PATH, &options, &store), SST_OK);
+    MODEL_INT(sst_close(store), SST_OK);
+    CHECK(disk.open_handles == 0 && disk.open_maps == 0);
+    sim_free(&disk);
+    sim_init(&disk, 6);
+}
+
+/* A file that was not closed, cut at every length: SYNC lies behind what it vouches for, so that
+ * a cut before it is torn, too. */
+static void torn_at_every_length(void) {
+    const fixture *f = &crashed_file;
+    uint64_t step = stride(23, 23), size;
+    for (size = 0; size <= f->size && !model_failed; size += step) {
+        model_seed = size;
+        model_step = 280;
+        check_torn(f, size, size);
+    }
+}
+
+/* The record that covers an offset. */
+static uint64_t record_at(const fixture *f, uint64_t at) {
+    uint64_t offset = 64, found = 0;
+    mend_record r;
+    while (mend_next(f->bytes, f->size, &offset, &r) && r.offset <= at) found = r.offset;
+    return found;
+}
+
+/* Damage behind the synced point: whatever it is, it ends the file there. */
+static void torn_behind_sync(void) {
+    fixture *f = &crashed_file;
+    uint64_t step = stride(31, 31), bit;
+    int way;
+    for (bit = f->synced * 8; bit < f->size * 8 && !model_failed; bit += step) {
+        uint64_t at = bit / 8 / 64 * 64;
+        for (way = 0; way < 3; way++) {
+            verdict v;
+            model_seed = bit / 8;
+            model_step = 290 + (uint64_t)way;
+            if (way == 0) f->work[bit / 8] ^= (uint8_t)(1u << bit % 8);
+            if (way == 1) memset(f->work + at, 0, 64);
+            if (way == 2) memcpy(f->work + at, f->bytes + (at + bit % 8 * 64) % f->size, 64);
+            judge(f, &v);
+            check_torn(f, f->size, v.other ? record_at(f, bit / 8) : f->size);
+            restore(f);
+            if (step == 1 && bit % 512 != 0) break;
+        }
+    }
+}
+
+/* ---- a store inside itself ------------------------------------------------------------------ */
+
+#define SELF_BYTES 4096u        /* of a row that holds bytes of the file and of its companion */
+#define SELF_ROWS 32u
+
+typedef struct self {
+    fixture f;                  /* streams: 0 file and 1 companion in large rows, 2 both in small
+                                   ones, 3 numbers */
+    sim_disk killed;
+} self;
+
+/* Appends what there is of a file at some offset, the time being the number of the row. */
+static void append_self(model_stream *m, sst_stream *stream, const char *file, uint64_t *random) {
+    uint64_t size, at;
+    const uint8_t *bytes = sim_bytes(&disk, file, &size);
+    uint8_t *row;
+    CHECK_INT(model_prepare(m, 1, random), 1);
+    row = model_row(m, m->rows);
+    memset(row, 0, m->row_bytes);
+    at = size > m->row_bytes ? test_below(random, (size - m->row_bytes) / 64 + 1) * 64 : 0;
+    if (m->rows == 0) at = 0;
+    if (size > at) {
+        size -= at;
+        memcpy(row, bytes + at, size < m->row_bytes ? (size_t)size : m->row_bytes);
+    }
+    CHECK_INT(sst_append(stream, m->times[m->rows], row), SST_OK);
+    model_commit(m, 1);
+}
+
+static void record_self(self *s) {
+    sst_options options;
+    sst_stream *stream[4];
+    sst_stream_desc desc;
+    sst_field field;
+    sst_store *store;
+    uint64_t random = 77;
+    uint32_t i, k;
+    fixture *f = &s->f;
+    sim_init(&disk, 7);
+    options = file_options(0);
+    options.block_bytes = 2048;
+    add_stream(f, "file", SST_U8, SELF_BYTES, 0);
+    add_stream(f, "companion", SST_U8, SELF_BYTES, 0);
+    add_stream(f, "small", SST_U8, 320, 0);
+    add_stream(f, "number", SST_I32, 0, 0);
+    REQUIRE(sst_create(FILE_PATH, &options, &store) == SST_OK);
+    for (i = 0; i < 4; i++) {
+        model_describe(&f->truth.stream[i], &desc, &field);
+        CHECK_INT(sst_stream_create(store, &desc, &stream[i]), SST_OK);
+    }
+    for (k = 0; k < SELF_ROWS; k++) {
+        append_rows(&f->truth.stream[3], stream[3], 1 + k % 7, &random);
+        append_self(&f->truth.stream[2], stream[2], k % 2 ? FILE_PATH : FILE_PATH "-live", &random);
+        if (k % 2 == 0) append_self(&f->truth.stream[0], stream[0], FILE_PATH, &random);
+        if (k % 5 == 0) append_self(&f->truth.stream[1], stream[1], FILE_PATH "-live", &random);
+        if (k % 4 == 1) CHECK_INT(sst_flush(store), SST_OK);
+        if (k == SELF_ROWS / 2) CHECK_INT(sst_sync(store), SST_OK);
+    }
+    memset(&s->killed, 0, sizeof s->killed);
+    sim_copy(&disk, &s->killed, 1);
+    keep_file(f, store, false);
+}
+
+/* What is readable is right. Returns the rows of all streams. */
+static uint64_t check_self_rows(const fixture *f, sst_store *store, bool damaged) {
+    static uint8_t value[SELF_BYTES];
+    uint64_t sum = 0;
+    uint32_t i;
+    for (i = 0; i < f->truth.count && !model_failed; i++) {
+        const model_stream *m = &f->truth.stream[i];
+        sst_stream *stream;
+        uint64_t rows;
+        int64_t row, time = 0;
+        if (sst_stream_open(store, m->name, &stream) != SST_OK) continue;
+        rows = sst_rows(stream);
+        sum += rows;
+        if (!MODEL(rows <= m->rows)) return sum;
+        for (row = 0; row < (int64_t)rows; row++) {
+            int result = sst_gather(stream, &row, 1, value, &time);
+            MODEL(result == SST_OK || (damaged && lost(result)));
+            if (result != SST_OK) continue;
+            MODEL(time == m->times[row]);
+            MODEL(memcmp(value, model_row(m, (uint64_t)row), m->row_bytes) == 0);
+        }
+        sst_stream_close(stream);
+    }
+    return sum;
+}
+
+/* A disk with the file cut at `size` and, if there is one, its companion: read, recovered, closed,
+ * read again. rotten: something before the synced point is damaged. */
+static void check_self(self *s, uint64_t size, bool companion, bool rotten) {
+    sst_options options;
+    sst_store *store;
+    uint64_t rows, live_size;
+    const uint8_t *live = sim_bytes(&s->killed, FILE_PATH "-live", &live_size);
+    sim_free(&disk);
+    sim_init(&disk, 8);
+    options = file_options(0);
+    options.block_bytes = 2048;
+    sim_put(&disk, FILE_PATH, s->f.work, (size_t)size);
+    if (companion) sim_put(&disk, FILE_PATH "-live", live, (size_t)live_size);
+    if (!MODEL_INT(sst_open(FILE_PATH, &options, &store), SST_OK)) return;
+    rows = check_self_rows(&s->f, store, rotten);
+    MODEL_INT(sst_verify(store, NULL), rotten ? SST_ERR_CORRUPT : SST_OK);
+    MODEL_INT(sst_close(store), SST_OK);
+    if (!MODEL_INT(sst_open_append(FILE_PATH, &options, &store), SST_OK)) return;
+    MODEL_INT(check_self_rows(&s->f, store, rotten), rows);
+    MODEL_INT(sst_verify(store, NULL), rotten ? SST_ERR_CORRUPT : SST_OK);
+    MODEL_INT(sst_close(store), SST_OK);
+    options.flags = SST_NO_MAP;
+    MODEL_INT(sst_open(FILE_PATH, &options, &store), SST_OK);
+    MODEL_INT(check_self_rows(&s->f, store, rotten), rows);
+    MODEL_INT(sst_verify(store, NULL), rotten ? SST_ERR_CORRUPT : SST_OK);
+    MODEL_INT(sst_close(store), SST_OK);
+}
+
+/* Headers in front of what looks like records, in the rows and behind them, are damaged one after
+ * the other; the file is cut everywhere. */
+static void damage_self(self *s, bool companion) {
+    uint64_t step = stride(7, 7), at, unit = 0;
+    fixture *f = &s->f;
+    for (at = 64; at < f->size && !model_failed; at += 64, unit++) {
+        if (memcmp(f->bytes + at, "SREC", 4) != 0 && unit % step != 0) continue;
+        model_seed = at;
+        model_step = 300 + companion;
+        if (record_at(f, at) == at) {               /* a record: its header, then all of it */
+            f->work[at + 13] ^= 0x40;
+            check_self(s, f->size, companion, at < f->synced);
+            restore(f);
+        }
+        memset(f->work + at, 0, 64);
+        if (changed(f, at, at + 64)) {
+            verdict v;
+            judge(f, &v);
+            check_self(s, f->size, companion, v.other && at < f->synced);
+        }
+        restore(f);
+        model_step = 302 + companion;
+        if (at >= 128) check_self(s, at + unit % 3 * 17, companion, false);
+    }
+}
+
+/* Bits of the companion: rows of the tails may be lost, none is wrong. */
+static void damage_companion(self *s) {
+    uint64_t step = stride(1499, 24), size, bit;
+    uint8_t *live = sim_bytes(&s->killed, FILE_PATH "-live", &size);
+    REQUIRE(live != NULL);
+    for (bit = 0; bit < size * 8 && !model_failed; bit += bit < 4096 * 8 ? step / 9 : step) {
+        model_seed = bit / 8;
+        model_step = 310;
+        live[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        check_self(s, s->f.size, true, false);
+        live[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+}
+
+static void store_in_itself(void) {
+    static self s;
+    uint64_t at, inner = 0;
+    record_self(&s);
+    for (at = 64; at < s.f.size; at += 64) {
+        inner += memcmp(s.f.bytes + at, "SREC", 4) == 0 && record_at(&s.f, at) != at;
+    }
+    CHECK(inner > 30);                              /* there is something to be confused by */
+    check_self(&s, s.f.size, true, false);
+    check_self(&s, s.f.size, false, false);
+    damage_self(&s, false);
+    damage_self(&s, true);
+    damage_companion(&s);
+    model_store_free(&s.f.truth);
+    free(s.f.bytes);
+    free(s.f.work);
+    sim_free(&s.killed);
+}
+
+static void free_images(void) {
+    fixture *f[5] = {&small_image, &skip_image, &piece_image, &closed_file, &crashed_file};
+    int i;
+    sim_free(&disk);
+    for (i = 0; i < 5; i++) {
         model_store_free(&f[i]->truth);
         free(f[i]->bytes);
         free(f[i]->work);
@@ -1202,6 +1758,7 @@ int main(void) {
     RUN(bits_around_skip);
     RUN(every_length);
     RUN(every_unit);
+    RUN(every_pair);
     RUN(random_damage);
     RUN(garbage_behind);
     RUN(random_bytes);
@@ -1224,6 +1781,13 @@ int main(void) {
     RUN(other_versions);
     RUN(other_record_types);
     RUN(record_behind_end);
+    RUN(make_files);
+    RUN(files_mapped);
+    RUN(files_unmapped);
+    RUN(rotten_is_kept);
+    RUN(torn_at_every_length);
+    RUN(torn_behind_sync);
+    RUN(store_in_itself);
     free_images();
     return test_done("test_damage");
 }

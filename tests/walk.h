@@ -15,10 +15,10 @@ static volatile uint32_t walk_sink;
 
 /* Ends the program, so that a fuzzer takes notice. */
 #define WALK(condition) \
-    do { if (!(condition)) walk_fail(__LINE__, #condition); } while (0)
+    do { if (!(condition)) walk_fail(__FILE__, __LINE__, #condition); } while (0)
 
-static inline void walk_fail(int line, const char *text) {
-    fprintf(stderr, "walk.h:%d: does not hold: %s\n", line, text);
+static inline void walk_fail(const char *file, int line, const char *text) {
+    fprintf(stderr, "%s:%d: does not hold: %s\n", file, line, text);
     abort();
 }
 

@@ -1,8 +1,11 @@
-/* fuzz_seeds.c - writes small images of different kinds into a directory, which it makes:
- * fuzz_seeds corpus */
+/* fuzz_seeds.c - writes valid inputs for every target into folders of their names, which it makes:
+ * fuzz_seeds folder. In folder/open are images; in folder/live and folder/recover stores with
+ * their companions, see pair.h, as they are at different moments of a recording; in
+ * folder/recover and folder/api random programs. */
 #define STREAMSTORE_IMPLEMENTATION
 #define SSTI_INDEX_BLOCKS 4
 #define SSTI_TABLE_MIN_BLOCKS 2
+#define SSTI_TAIL_FIRST_BYTES 256
 #include "../../streamstore.h"
 
 #include <stdio.h>
@@ -10,7 +13,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char *directory;
+#include "../test.h"
+#include "../simdisk.h"
+
+static const char *folder;
+static char directory[1100];
 static int failed;
 
 static void must(int result, const char *what) {
@@ -21,7 +28,7 @@ static void must(int result, const char *what) {
 
 /* mkdir -p */
 static void make_directory(const char *path) {
-    char name[1024];
+    char name[1200];
     size_t i;
     snprintf(name, sizeof name, "%s", path);
     for (i = 1; name[i] != '\0'; i++) {
@@ -34,7 +41,7 @@ static void make_directory(const char *path) {
 }
 
 static void write_file(const char *name, const void *bytes, size_t size) {
-    char path[1200];
+    char path[1300];
     FILE *file;
     snprintf(path, sizeof path, "%s/%s", directory, name);
     file = fopen(path, "wb");
@@ -70,12 +77,12 @@ static sst_stream *new_stream(sst_store *store, const char *name, sst_type type,
 }
 
 /* Rows from a number on: times with gaps, the first timeline sorted, the second not. */
-static void append(sst_stream *stream, int64_t first, int rows) {
+static void append(sst_stream *stream, int64_t first, int64_t rows) {
     static uint8_t value[1024];
     int64_t lines[2];
     sst_stream_desc desc;
     sst_row row;
-    int i;
+    int64_t i;
     sst_stream_info(stream, &desc, NULL, NULL, NULL);
     for (i = 0; i < rows; i++) {
         memset(&row, 0, sizeof row);
@@ -162,17 +169,195 @@ static void two_images(void) {
     finish(store, "twice");
 }
 
+/* ---- stores with their companions ----------------------------------------------------------- */
+
+typedef struct recording {
+    sim_disk disk;
+    sst_store *store;
+    sst_stream *stream[3];
+    int64_t rows[3];
+} recording;
+
+#define PAIR_HEAD 32u
+#define PATH "a"
+
+/* Without the zeros at the end, which say nothing. */
+static size_t trimmed(const uint8_t *bytes, size_t size) {
+    while (size >= 64 && bytes[size - 1] == 0) size--;
+    return (size + 63) / 64 * 64;
+}
+
+/* The files as they are now; `first` bytes of the store are there at first. */
+static void save_pair(recording *r, const char *name, uint8_t options, uint64_t first) {
+    static uint8_t bytes[1 << 17];
+    uint64_t store_size, live_size;
+    const uint8_t *store = sim_bytes(&r->disk, PATH, &store_size);
+    const uint8_t *live = sim_bytes(&r->disk, PATH "-live", &live_size);
+    if (live != NULL) live_size = trimmed(live, (size_t)live_size);
+    if (PAIR_HEAD + store_size + live_size > sizeof bytes) {
+        fprintf(stderr, "%s: too large\n", name);
+        exit(1);
+    }
+    memset(bytes, 0, PAIR_HEAD);
+    bytes[0] = options;
+    bytes[1] = first == 0 ? 0 : 1;
+    ssti_put32(bytes + 4, (uint32_t)store_size);
+    ssti_put32(bytes + 8, (uint32_t)(first == 0 ? store_size : first));
+    ssti_put32(bytes + 12, (uint32_t)live_size);
+    memcpy(bytes + PAIR_HEAD, store, (size_t)store_size);
+    if (live != NULL) memcpy(bytes + PAIR_HEAD + store_size, live, (size_t)live_size);
+    write_file(name, bytes, (size_t)(PAIR_HEAD + store_size + live_size));
+}
+
+static void recording_open(recording *r, uint32_t flags) {
+    static const char *const names[3] = {"a", "b", "c"};
+    sst_options options;
+    int i;
+    memset(&options, 0, sizeof options);
+    options.io = &r->disk.io;
+    options.block_bytes = 512;
+    options.sync_align = 64;
+    options.flags = flags | SST_CREATE;
+    must(sst_open_append(PATH, &options, &r->store), "sst_open_append");
+    for (i = 0; i < 3; i++) {
+        r->stream[i] = NULL;
+        if (i < (int)sst_stream_count(r->store)) {
+            must(sst_stream_open(r->store, names[i], &r->stream[i]), "sst_stream_open");
+        }
+    }
+}
+
+static recording *recording_new(uint32_t flags, int streams) {
+    recording *r = (recording *)calloc(1, sizeof *r);
+    if (r == NULL) exit(1);
+    sim_init(&r->disk, 7);
+    recording_open(r, flags);
+    if (streams > 0) r->stream[0] = new_stream(r->store, "a", SST_I64, 0, 0);
+    if (streams > 1) r->stream[1] = new_stream(r->store, "b", SST_F32, 3, 2);
+    if (streams > 2) r->stream[2] = new_stream(r->store, "c", SST_U8, 150, 0);
+    return r;
+}
+
+static void record(recording *r, int which, int64_t rows) {
+    append(r->stream[which], r->rows[which], rows);
+    r->rows[which] += rows;
+}
+
+static uint64_t length(recording *r) {
+    uint64_t size;
+    sim_bytes(&r->disk, PATH, &size);
+    return size;
+}
+
+static void recording_end(recording *r) {
+    must(sst_close(r->store), "sst_close");
+    sim_free(&r->disk);
+    free(r);
+}
+
+/* One stream, from nothing to rows in both halves and in blocks. */
+static void short_recording(void) {
+    recording *r = recording_new(0, 0);
+    uint64_t first = length(r);
+    save_pair(r, "fresh", 16, 0);
+    r->stream[0] = new_stream(r->store, "a", SST_I64, 0, 0);
+    save_pair(r, "no_rows", 0, 0);
+    record(r, 0, 5);
+    save_pair(r, "tail", 0, 0);
+    save_pair(r, "tail_found", 16, first);
+    record(r, 0, 17);
+    save_pair(r, "halves", 1, 0);
+    must(sst_flush(r->store), "sst_flush");
+    record(r, 0, 3);
+    save_pair(r, "halves_flushed", 16 + 1, first);
+    recording_end(r);
+}
+
+static void long_recording(void) {
+    recording *r = recording_new(0, 3);
+    uint64_t first = length(r);
+    int i;
+    for (i = 0; i < 4; i++) {
+        record(r, 0, 9);
+        record(r, 1, 4);
+        if (i % 2 == 0) record(r, 2, 1);
+        if (i == 1) must(sst_sync(r->store), "sst_sync");
+    }
+    must(sst_set_meta(r->store, "k", "value", 5), "sst_set_meta");
+    save_pair(r, "long", 0, 0);
+    save_pair(r, "long_grows", 16, first);
+    record(r, 0, 40);
+    must(sst_stream_finish(r->stream[1]), "sst_stream_finish");
+    save_pair(r, "long_on", 2, 0);
+    must(sst_close(r->store), "sst_close");
+    save_pair(r, "closed", 0, 0);
+    first = length(r);
+    recording_open(r, 0);
+    record(r, 0, 6);
+    record(r, 2, 1);
+    save_pair(r, "again", 0, 0);
+    save_pair(r, "again_grows", 16, first);
+    recording_end(r);
+}
+
+static void odd_recordings(void) {
+    recording *r = recording_new(SST_DEFERRED, 1);
+    record(r, 0, 32);
+    save_pair(r, "deferred", 0, 0);
+    recording_end(r);
+    r = recording_new(SST_NO_LIVE, 2);
+    record(r, 0, 50);
+    record(r, 1, 9);
+    save_pair(r, "no_companion", 8, 0);
+    recording_end(r);
+}
+
+static void pairs(void) {
+    short_recording();
+    long_recording();
+    odd_recordings();
+}
+
+/* ---- programs ------------------------------------------------------------------------------- */
+
+/* Random bytes behind a head whose first byte says which kind it is. */
+static void programs(uint8_t kind, int count, size_t size) {
+    uint64_t random = 1;
+    uint8_t bytes[400];
+    char file[64];
+    size_t k;
+    int i;
+    for (i = 0; i < count; i++) {
+        for (k = 0; k < size; k++) bytes[k] = (uint8_t)test_random(&random);
+        bytes[0] = (uint8_t)(kind + i);
+        snprintf(file, sizeof file, "program%d", i);
+        write_file(file, bytes, size);
+    }
+}
+
+static void enter(const char *name) {
+    snprintf(directory, sizeof directory, "%s/%s", folder, name);
+    make_directory(directory);
+}
+
 int main(int count, char **arguments) {
     if (count != 2) {
-        fprintf(stderr, "usage: fuzz_seeds directory\n");
+        fprintf(stderr, "usage: fuzz_seeds folder\n");
         return 2;
     }
-    directory = arguments[1];
-    make_directory(directory);
+    folder = arguments[1];
+    enter("open");
     empty_stores();
     one_stream();
     several_streams();
     large_rows();
     two_images();
+    enter("live");
+    pairs();
+    enter("recover");
+    pairs();
+    programs(128, 12, 72);
+    enter("api");
+    programs(0, 32, 8 + 3 * 30);
     return failed;
 }
