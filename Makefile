@@ -17,6 +17,7 @@
 CC = cc
 CXX = c++
 CFLAGS = -O2 -g
+TEST_CFLAGS = -O1 -g
 CXXFLAGS = -O2 -g
 PREFIX = /usr/local
 DESTDIR =
@@ -37,7 +38,8 @@ demo:
 
 # A program that does not compile counts as a failed test, so the run goes on without it.
 test:
-	-@$(SETTINGS) sh tests/build.sh tests examples tools
+	-@$(SETTINGS) TEST_CFLAGS='$(TEST_CFLAGS)' TEST_CXXFLAGS='$(TEST_CFLAGS)' \
+	    sh tests/build.sh tests examples tools
 	@$(SETTINGS) sh tests/run.sh
 
 check:

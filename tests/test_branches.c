@@ -253,7 +253,7 @@ static void ranges(void) {
     CHECK(ssti_bytes(reader, 64, size - 64) == (const uint8_t *)image + 64);
     CHECK(ssti_bytes(reader, 64, size - 63) == NULL);
     CHECK(ssti_bytes(reader, size + 1, 0) == NULL);
-    CHECK(ssti_crc_at(reader, 0, size, &crc) && !ssti_crc_at(reader, 1, size, &crc));
+    CHECK(ssti_crc_at(reader, 0, size, &crc) && crc == sst_crc32c(image, size, 0));
     CHECK_INT(ssti_load(reader, size, 1, &loaded), SST_ERR_CORRUPT);
     CHECK_INT(ssti_load(reader, size + 64, 0, &loaded), SST_ERR_CORRUPT);
     CHECK_INT(ssti_load(reader, 64, size - 64, &loaded), SST_OK);
