@@ -6863,13 +6863,18 @@ static int ssti_store_header(sst_store *store) {
 }
 
 /* Where the file header was damaged, the INDEX has a copy. */
-static void ssti_store_header_mend(sst_store *store) {
+static int ssti_store_header_mend(sst_store *store) {
     ssti_loaded l;
     ssti_cursor c;
-    if (store->header[0] != 0 || store->index_offset == 0 ||
-        ssti_index_at(store, store->index_offset, &l, &c) != SST_OK) return;
+    int result;
+    if (store->header[0] != 0 || store->index_offset == 0) return SST_OK;
+    store->read_error = SST_OK;
+    result = ssti_index_at(store, store->index_offset, &l, &c);
+    if (result == SST_ERR_CORRUPT) return store->read_error;
+    if (result != SST_OK) return result;
     if (ssti_file_header_check(c.at) == SST_OK) memcpy(store->header, c.at, SSTI_RECORD_BYTES);
     ssti_unload(store, &l);
+    return SST_OK;
 }
 
 static int ssti_store_read(sst_store *store) {
@@ -6884,8 +6889,7 @@ static int ssti_store_read(sst_store *store) {
         ssti_store_forget(store);
         result = ssti_store_scan(store);
     }
-    if (result == SST_OK) ssti_store_header_mend(store);
-    return result;
+    return result == SST_OK ? ssti_store_header_mend(store) : result;
 }
 
 SST_API int sst_open_memory(const void *bytes, size_t size, const sst_options *options,
