@@ -4366,7 +4366,7 @@ static void ssti_index_stream(ssti_sink *sink, const ssti_series *s) {
         memset(p, 0, SSTI_INDEX_STREAM_BYTES + SSTI_INDEX_CLOCK_BYTES * s->timeline_count);
         ssti_put32(p, s->number);
         ssti_put32(p + 4, s->timeline_count);
-        ssti_put64(p + 8, ssti_list_end(s->list, blocks));
+        ssti_put64(p + 8, ssti_sealed_rows(s));
         if (blocks != 0) {
             ssti_put64(p + 16, (uint64_t)ssti_list_at(s->list, 0)->first_time);
             ssti_put64(p + 24, (uint64_t)ssti_list_at(s->list, blocks - 1)->last_time);
@@ -8323,12 +8323,14 @@ static int ssti_rank_sealed(const ssti_look *k, uint32_t clock, int64_t time, ui
     return ssti_rank_gap(k, clock, next, time, rank);
 }
 
-/* How many rows are at or before a time on a clock whose times do not decrease. */
+/* How many rows are at or before a time on a clock whose times do not decrease. Rows that an INDEX
+ * knows, but whose blocks are lost, may lie between the blocks and the tail. */
 static int ssti_rank(const ssti_look *k, uint32_t clock, int64_t time, uint64_t *rank) {
-    uint64_t low = k->sealed, high = k->rows;
+    uint64_t claimed = ssti_claimed_rows(k->series, k->sealed), low = claimed, high = k->rows;
     const ssti_block *last = k->blocks == 0 ? NULL : ssti_list_at(k->list, k->blocks - 1);
     int64_t t;
-    if (low < high && (clock != 0 || last == NULL || time > last->last_time)) {
+    bool behind = clock != 0 || last == NULL || time > last->last_time;
+    if (low < high && behind) {
         SSTI_TRY(ssti_time(k, clock, high - 1, &t));
         if (t <= time) {
             *rank = high;
@@ -8346,6 +8348,13 @@ static int ssti_rank(const ssti_look *k, uint32_t clock, int64_t time, uint64_t 
             *rank = low;
             return SST_OK;
         }
+        if (clock == 0 && k->sealed < claimed && time + 1 == t) {
+            *rank = claimed;
+            return SST_OK;
+        }
+    }
+    if (k->sealed < claimed && behind) {
+        return ssti_fail_at(k->error, SST_ERR_CORRUPT, SSTI_TEXT("a block is lost"), 0, k->sealed);
     }
     return ssti_rank_sealed(k, clock, time, rank);
 }

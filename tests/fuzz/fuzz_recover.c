@@ -108,11 +108,10 @@ static void look(sst_store *store, seen *what) {
     what->lies = store->index_lies != 0;
 }
 
-/* Damaged rows at the end are forgotten when the INDEX that knew of them is not believed. */
 static void same_stream(sst_stream *stream, const seen_stream *s, bool exactly) {
     sst_stream_desc desc;
     uint32_t k;
-    WALK(sst_rows(stream) >= s->least && (!exactly || sst_rows(stream) <= s->rows));
+    WALK(sst_rows(stream) >= s->rows && (!exactly || sst_rows(stream) <= s->rows));
     WALK(sst_stream_info(stream, &desc, NULL, NULL, NULL) == SST_OK);
     for (k = 0; k < SEEN_ROWS; k++) {
         if (s->hash[k] == 0) continue;
