@@ -2965,7 +2965,9 @@ static bool ssti_crc_at(sst_store *store, uint64_t offset, uint64_t size, uint32
     /* what has a header that validates lies within the file */
     if (SSTI_NEVER(offset > length) || SSTI_NEVER(size > length - offset)) return false;
     if (!SSTI_NEVER_64(size > SIZE_MAX)) p = ssti_bytes(store, offset, size);
-    if (p == NULL) return store->file != NULL && ssti_crc_read(store, offset, size, crc);
+    if (p == NULL) {
+        return !SSTI_NEVER(store->file == NULL) && ssti_crc_read(store, offset, size, crc);
+    }
     *crc = sst_crc32c(p, (size_t)size, 0);
     return true;
 }
@@ -4664,7 +4666,8 @@ static void ssti_index_claim(sst_store *store, uint64_t offset, ssti_cursor c) {
     const uint8_t *head = ssti_take(&c, SSTI_INDEX_HEAD_BYTES), *p;
     uint32_t i, at;
     bool found;
-    if (head == NULL || ssti_take(&c, ssti_get64(head + 80)) == NULL) return;
+    /* ssti_index_define has looked at both */
+    if (SSTI_NEVER(head == NULL) || SSTI_RACE(ssti_take(&c, ssti_get64(head + 80)) == NULL)) return;
     for (i = 0; i < ssti_get32(head + 76); i++) {
         p = ssti_take(&c, SSTI_INDEX_STREAM_BYTES);
         if (p == NULL) return;
@@ -5187,11 +5190,9 @@ static void ssti_batch_add(ssti_batch *g, ssti_series *s, const ssti_block *b,
     g->rows[g->count++] = *rows;
 }
 
-/* Does a block of the stream wait? Streams come one after the other, and again only when the writer
- * turns to its other half meanwhile. */
+/* Does a block of the stream wait? Streams come one after the other. */
 static bool ssti_batch_has(const ssti_batch *g, const ssti_series *s) {
-    (void)s;
-    return g != NULL && SSTI_RACE(g->count != 0 && g->series[g->count - 1] == s);
+    return g != NULL && g->count != 0 && SSTI_RACE(g->series[g->count - 1] == s);
 }
 
 /* Writes what was gathered and publishes it; after a failure none of it was ever there. */
@@ -5391,9 +5392,11 @@ static int ssti_half_seal(ssti_series *s, ssti_half *h) {
     uint8_t *columns[SSTI_MAX_COLUMNS];
     bool whole = end == h->first_row && count == h->capacity && h->front != 0 &&
                  s->store->batch == NULL;
+    bool twice;
     ssti_rows rows;
     if (end < h->first_row || end - h->first_row >= count) return SST_OK;
-    if (ssti_batch_has(s->store->batch, s)) return SST_OK;
+    twice = ssti_batch_has(s->store->batch, s);
+    if (SSTI_RACE(twice)) return SST_OK;        /* the writer turned to its other half meanwhile */
     (void)ssti_half_layout(s, h->base, h->capacity, columns);
     rows.count = (size_t)(count - (end - h->first_row));
     for (c = 0; c < s->column_count; c++) {
@@ -8104,7 +8107,7 @@ static uint64_t ssti_half_fetch(const ssti_series *s, const ssti_half *h, uint32
     capacity = ssti_word_load(&h->capacity);
     from = ssti_word_load(&h->base);
     ssti_fence_acquire();
-    if (ssti_word_load(&h->generation) != generation) return 0;
+    if (SSTI_RACE(ssti_word_load(&h->generation) != generation)) return 0;
     if (rows.first < first_row || rows.first - first_row >= count) return 0;
     at = rows.first - first_row;
     if (rows.count > count - at) rows.count = count - at;
@@ -8113,7 +8116,7 @@ static uint64_t ssti_half_fetch(const ssti_series *s, const ssti_half *h, uint32
     }
     ssti_copy_out(to, from + (size_t)at * row_bytes, (size_t)rows.count * row_bytes);
     ssti_fence_acquire();
-    return ssti_word_load(&h->generation) == generation ? rows.count : 0;
+    return SSTI_RACE(ssti_word_load(&h->generation) != generation) ? 0 : rows.count;
 }
 
 #define SSTI_FETCH_MISSES 1000u         /* one is what a writer that seals can cause */
@@ -8331,17 +8334,19 @@ static int ssti_rank(const ssti_look *k, uint32_t clock, int64_t time, uint64_t 
     int64_t t;
     bool behind = clock != 0 || last == NULL || time > last->last_time;
     if (low < high && behind) {
-        SSTI_TRY(ssti_time(k, clock, high - 1, &t));
+        int result = ssti_time(k, clock, high - 1, &t);
+        if (SSTI_RACE(result != SST_OK)) return result;     /* sealed and rotten since */
         if (t <= time) {
             *rank = high;
             return SST_OK;
         }
-        SSTI_TRY(ssti_time(k, clock, low, &t));
+        result = ssti_time(k, clock, low, &t);
+        if (SSTI_RACE(result != SST_OK)) return result;
         if (t <= time) {
             while (low < high) {
                 uint64_t middle = low + (high - low) / 2;
-                int result = ssti_time(k, clock, middle, &t);
-                if (SSTI_RACE(result != SST_OK)) return result;     /* sealed and rotten since */
+                result = ssti_time(k, clock, middle, &t);
+                if (SSTI_RACE(result != SST_OK)) return result;
                 if (t <= time) low = middle + 1;
                 else high = middle;
             }

@@ -456,6 +456,39 @@ static void failing_reads(void) {
     failing_read = 0;
 }
 
+/* Full halves of two streams, which become blocks: one is written from where it is, the other has
+ * columns that need piece checksums, and is put together. */
+static void halves_of_both_kinds(void) {
+    static const char *const names[2] = {"small", "large"};
+    sst_stream *streams[2];
+    sst_store *store;
+    int64_t t;
+    int i;
+    CHECK(unlink(file()) == 0 || access(file(), F_OK) != 0);
+    REQUIRE(sst_create(file(), NULL, &store) == SST_OK);
+    for (i = 0; i < 2; i++) {
+        sst_stream_desc desc = {0};
+        desc.name = names[i];
+        desc.type = SST_I64;
+        desc.block_bytes = i == 0 ? 1024 : 8192;
+        REQUIRE(sst_stream_create(store, &desc, &streams[i]) == SST_OK);
+        for (t = 0; t < 2000; t++) CHECK_INT(sst_append_i64(streams[i], 10 * t, 3 * t), SST_OK);
+    }
+    CHECK_INT(sst_close(store), SST_OK);
+    REQUIRE(sst_open(file(), NULL, &store) == SST_OK);
+    CHECK_INT(sst_verify(store, NULL), SST_OK);
+    for (i = 0; i < 2; i++) {
+        sst_view view;
+        REQUIRE(sst_stream_open(store, names[i], &streams[i]) == SST_OK);
+        REQUIRE(sst_slice(streams[i], 0, 2000, &view) == SST_OK && view.count == 2000);
+        for (t = 0; t < 2000 && test_errors == 0; t++) {
+            CHECK_INT(view.times[t], 10 * t);
+            CHECK_INT(((const int64_t *)view.values)[t], 3 * t);
+        }
+    }
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
 int main(void) {
     const char *top = getenv("TMPDIR");
     snprintf(folder, sizeof folder, "%.200s/test_branches_pieces.XXXXXX",
@@ -475,6 +508,7 @@ int main(void) {
     TEST_RUN(damaged_piece);
     TEST_RUN(file_with_pieces);
     TEST_RUN(failing_reads);
+    TEST_RUN(halves_of_both_kinds);
     (void)unlink(file());
     CHECK_INT(rmdir(folder), 0);
     return test_done("test_branches_pieces");
