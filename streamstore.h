@@ -32,7 +32,7 @@
  *     >>stream       Streams: tails, append, seal.
  *     >>store        Stores: create, open, image, metadata, close.
  *     >>query        locate, at, window, slice, sample, gather.
- *     >>admin        Verify.
+ *     >>admin        Verify, compact.
  *     >>history      What changed.
  *     >>licence      Public domain or MIT-0.
  *
@@ -494,7 +494,7 @@ typedef enum sst_flags {
                                        SST_ERR_BUSY */
     SST_VERIFY = 0x4000,            /* every checksum when opening */
     SST_TRUST = 0x8000,             /* no checksums of columns */
-    SST_SINGLE_BLOCK = 0x400000,
+    SST_SINGLE_BLOCK = 0x400000,    /* sst_compact: every stream becomes one block */
 
     SST_RAGGED = 0x10000,           /* streams and fields. The values are those on disk */
     SST_TAGGED = 0x20000,
@@ -789,6 +789,7 @@ typedef struct sst_row {
 #define sst_refresh SST_JOIN(STREAMSTORE_PREFIX, sst_refresh)
 #define sst_sync SST_JOIN(STREAMSTORE_PREFIX, sst_sync)
 #define sst_verify SST_JOIN(STREAMSTORE_PREFIX, sst_verify)
+#define sst_compact SST_JOIN(STREAMSTORE_PREFIX, sst_compact)
 #define sst_window SST_JOIN(STREAMSTORE_PREFIX, sst_window)
 #define sst_window_ex SST_JOIN(STREAMSTORE_PREFIX, sst_window_ex)
 #define sst_window_on SST_JOIN(STREAMSTORE_PREFIX, sst_window_on)
@@ -926,6 +927,20 @@ SST_DECL void sst_stream_error(const sst_stream *stream, sst_error *out);
  * Not beside appenders. */
 #if SST_DECLARE_READ
 SST_DECL int sst_verify(sst_store *store, sst_report *report);
+#endif
+
+/* Writes everything that the store holds into a new file, in large blocks: of options.block_bytes
+ * (0: 1 MiB), or, with SST_SINGLE_BLOCK, of whole streams, so that each is one view without a copy
+ * (up to 2^32 - 1 rows, 64 GiB a column). Rows keep their numbers; metadata and what is finished
+ * stay; uuid and creation time are new. path and the other options are as for sst_create, which
+ * makes the file (SST_REPLACE removes one that is there before anything is written); a failure
+ * removes it again. A writable source is flushed first. Takes 1 MiB of memory, or a row, whatever
+ * the streams hold; the source is read twice.
+ * SST_ERR_ARG: path is NULL, or leads to the source itself. SST_ERR_CORRUPT: rows of the source
+ * are damaged. SST_ERR_UNSUPPORTED: it has a stream that this version cannot read. Otherwise as
+ * sst_create, sst_flush and sst_close. Not beside appenders to the source. */
+#if SST_DECLARE_READ
+SST_DECL int sst_compact(sst_store *source, const char *path, const sst_options *options);
 #endif
 
 /* Metadata: values of any bytes under keys (1 to SST_MAX_NAME bytes of UTF-8) of a store or of
@@ -1148,9 +1163,11 @@ SST_DECL int sst_window_on(sst_stream *stream, uint32_t timeline, int64_t start,
 
 /* For the few functions that every append goes through. */
 #if defined(__GNUC__) && SSTI_HAS_OS
+#define ssti_prefetch(p) __builtin_prefetch(p)
 #define SSTI_INLINE static inline __attribute__((always_inline))
 #else
 #define SSTI_INLINE static
+#define ssti_prefetch(p) ((void)(p))
 #endif
 
 #if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
@@ -1180,8 +1197,9 @@ SST_DECL int sst_window_on(sst_stream *stream, uint32_t timeline, int64_t start,
 #ifndef SSTI_INDEX_BLOCKS
 #define SSTI_INDEX_BLOCKS 4096u     /* blocks between two INDEX records */
 #endif
+#define SSTI_TABLE_MIN_ROWS 16384u
 #ifndef SSTI_TABLE_MIN_BLOCKS
-#define SSTI_TABLE_MIN_BLOCKS 8u    /* fewer are searched by bisection */
+#define SSTI_TABLE_MIN_BLOCKS 8u    /* fewer, and fewer rows, are searched by bisection */
 #endif
 #ifndef SSTI_TAIL_FIRST_BYTES
 #define SSTI_TAIL_FIRST_BYTES 16384u    /* a stream's first half of a tail */
@@ -2848,13 +2866,8 @@ static void ssti_live_publish(sst_store *store) {
     ssti_copy_in(store->parts[0].data + SSTI_LIVE_LENGTH, words, sizeof words);
 }
 
-/* Completes the record, and writes it or, while blocks are gathered, leaves it in staging. */
-static int ssti_record_commit(sst_store *store, ssti_draft *d) {
-    uint64_t padded = ssti_round_up(d->header.payload, 64);
-    uint64_t total = d->skip + SSTI_RECORD_BYTES + padded;
-    uint8_t *bytes = d->record - d->skip;
-    memset(d->record + SSTI_RECORD_BYTES + (size_t)d->header.payload, 0,
-           (size_t)(padded - d->header.payload));
+/* Writes the header of the record into the draft, and the SKIP before it. */
+static void ssti_draft_encode(const sst_store *store, const ssti_draft *d) {
     if (d->skip != 0) {
         ssti_header skip;
         memset(&skip, 0, sizeof skip);
@@ -2862,10 +2875,20 @@ static int ssti_record_commit(sst_store *store, ssti_draft *d) {
         skip.salt = store->salt;
         skip.sequence = store->sequence;
         skip.payload = d->skip - SSTI_RECORD_BYTES;
-        memset(bytes, 0, d->skip);
-        ssti_header_encode(&skip, store->end, bytes);
+        memset(d->record - d->skip, 0, d->skip);
+        ssti_header_encode(&skip, store->end, d->record - d->skip);
     }
     ssti_header_encode(&d->header, d->offset, d->record);
+}
+
+/* Completes the record, and writes it or, while blocks are gathered, leaves it in staging. */
+static int ssti_record_commit(sst_store *store, ssti_draft *d) {
+    uint64_t padded = ssti_round_up(d->header.payload, 64);
+    uint64_t total = d->skip + SSTI_RECORD_BYTES + padded;
+    uint8_t *bytes = d->record - d->skip;
+    memset(d->record + SSTI_RECORD_BYTES + (size_t)d->header.payload, 0,
+           (size_t)(padded - d->header.payload));
+    ssti_draft_encode(store, d);
     if (store->file == NULL) store->extents[store->extent_count - 1].used += (size_t)total;
     else if (store->batch != NULL) store->batched += (size_t)total;
     else SSTI_TRY(ssti_records_write(store, store->end, bytes, (size_t)total));
@@ -3247,8 +3270,9 @@ typedef struct ssti_block {
 /* What readers know of the blocks of a chunk, made at the first use.
  *
  * where[block * columns + column]: 0: not looked at; else the column was found sound (its pieces,
- * with SSTI_WHERE_LARGE, have bits of their own) and begins this many 64-byte units after the
- * start of its record. pieces[block]: bits of all large columns of the block, in their order. */
+ * with SSTI_WHERE_LARGE, have bits of their own, until all are) and begins this many 64-byte units
+ * after the start of its record. pieces[block]: bits of all large columns of the block, in their
+ * order. */
 typedef struct ssti_known {
     uint32_t *where;
     uint32_t **pieces;
@@ -3550,9 +3574,19 @@ static uint32_t *ssti_piece_bits(const ssti_look *k, uint32_t block) {
     return bits;
 }
 
-/* Checks the pieces of a large column that the rows lie in, where that was not done before. */
-static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column,
-                             ssti_range rows) {
+/* Are the first n bits set? */
+static bool ssti_bits_all(const uint32_t *bits, uint64_t n) {
+    uint64_t i;
+    for (i = 0; i < n / 32; i++) {
+        if (ssti_atomic_load(&bits[i]) != UINT32_MAX) return false;
+    }
+    return n % 32 == 0 || ssti_atomic_load(&bits[i]) == ((uint32_t)1 << (n % 32)) - 1;
+}
+
+/* Checks the pieces of a large column that the rows lie in, where that was not done before. When
+ * all are known to be sound, *where tells so from now on. */
+static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
+                             uint32_t *where) {
     const ssti_block *b = ssti_list_at(k->list, block);
     const ssti_column *col = &k->series->columns[column];
     uint64_t i = rows.first * col->row_bytes / SSTI_PIECE_BYTES;
@@ -3584,6 +3618,9 @@ static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column
                                 b->first_row + i * SSTI_PIECE_BYTES / col->row_bytes);
         }
         ssti_atomic_or(&bits[i / 32], 1u << (i % 32));
+    }
+    if (open && ssti_bits_all(bits, (e.stored + SSTI_PIECE_BYTES - 1) / SSTI_PIECE_BYTES)) {
+        ssti_word_store(where, ssti_word_load(where) & ~SSTI_WHERE_LARGE);
     }
     return SST_OK;
 }
@@ -3769,7 +3806,9 @@ static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column,
         SSTI_TRY(ssti_column_check(k, block, column, where));
         at = ssti_word_load(where);
     }
-    if ((at & SSTI_WHERE_LARGE) != 0) SSTI_TRY(ssti_pieces_check(k, block, column, rows));
+    if ((at & SSTI_WHERE_LARGE) != 0) {
+        SSTI_TRY(ssti_pieces_check(k, block, column, rows, where));
+    }
     offset = (uint64_t)(at & ~SSTI_WHERE_LARGE) * 64;
     if (data != NULL) {
         *out = data + (size_t)offset + (size_t)rows.first * row_bytes;
@@ -3782,6 +3821,17 @@ static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column,
     }
     return ssti_cache_read(k, b, b->offset + offset + rows.first * row_bytes,
                            rows.count * row_bytes, out);
+}
+
+/* A column of a block that lies in memory and is known to be sound; NULL: it is not. */
+SSTI_INLINE const uint8_t *ssti_column_ready(const ssti_look *k, uint32_t block,
+                                             uint32_t column) {
+    uint32_t place, chunk = ssti_chunk(block, &place), at;
+    const uint32_t *where = ssti_atomic_load(&k->list->known[chunk].where);
+    const uint8_t *data = ssti_atomic_load(&k->list->chunks[chunk][place].data);
+    if (where == NULL || data == NULL) return NULL;
+    at = ssti_word_load(where + (size_t)place * k->series->column_count + column);
+    return at - 1u >= SSTI_WHERE_LARGE - 1u ? NULL : data + (size_t)at * 64;
 }
 
 /* Lends rows of one column of a block, checked: until the next call where blocks are read and not
@@ -3856,15 +3906,36 @@ static void ssti_table_set(ssti_table *t, uint64_t i, uint64_t entry) {
     else ssti_put64(to, entry);
 }
 
-/* Chooses the buckets for the blocks of the look: about sixteen rows each. */
+/* Is a table worth its bytes? Fewer blocks and rows are searched by bisection. */
+static bool ssti_table_worth(const ssti_look *k) {
+    return k->blocks >= SSTI_TABLE_MIN_BLOCKS || k->sealed >= SSTI_TABLE_MIN_ROWS;
+}
+
+/* The times that a table covers: those of all blocks, but for a few first or last ones where the
+ * others are four times as dense without them. A clock that was set while one recorded would make
+ * every bucket too wide. */
+static void ssti_table_range(const ssti_look *k, ssti_table *t) {
+    uint32_t few = 1 + k->blocks / 64, i;
+    t->first = ssti_list_at(k->list, 0)->first_time;
+    t->last = ssti_list_at(k->list, k->blocks - 1)->last_time;
+    if (k->blocks < 4) return;
+    for (i = 0; i < 2; i++) {
+        int64_t first = i == 0 ? ssti_list_at(k->list, few)->first_time : t->first;
+        int64_t last = i == 0 ? t->last : ssti_list_at(k->list, k->blocks - 1 - few)->last_time;
+        if (((uint64_t)t->last - (uint64_t)t->first) / 4 > (uint64_t)last - (uint64_t)first) {
+            t->first = first;
+            t->last = last;
+        }
+    }
+}
+
+/* Chooses the buckets for the blocks of the look: about eight rows each. */
 static void ssti_table_plan(const ssti_look *k, ssti_table *t) {
-    const ssti_block *last = ssti_list_at(k->list, k->blocks - 1);
     uint64_t span, most = 1, rows = 0;
     uint32_t i, block_bits = 0;
     memset(t, 0, sizeof *t);
     t->blocks = k->blocks;
-    t->first = ssti_list_at(k->list, 0)->first_time;
-    t->last = last->last_time;
+    ssti_table_range(k, t);
     for (i = 0; i < k->blocks; i++) {
         uint32_t n = ssti_list_at(k->list, i)->rows;
         rows += n;
@@ -3874,7 +3945,7 @@ static void ssti_table_plan(const ssti_look *k, ssti_table *t) {
     while ((t->blocks >> block_bits) != 0) block_bits++;
     t->width = t->row_bits + block_bits <= 32 ? 4 : 8;
     span = (uint64_t)t->last - (uint64_t)t->first;
-    while (t->shift < 63 && (span >> t->shift) >= rows / 16 + 1) t->shift++;
+    while (t->shift < 63 && (span >> t->shift) >= rows / 8 + 1) t->shift++;
     t->count = (span >> t->shift) + 2;
 }
 
@@ -3892,6 +3963,7 @@ static int ssti_table_fill(const ssti_look *k, ssti_table *t) {
         for (row = 0; row < b->rows; row++) {
             int64_t time = ssti_get_time(times + (size_t)row * 8);
             uint64_t bucket = ((uint64_t)time - (uint64_t)t->first) >> t->shift;
+            if (time < t->first || time > t->last) continue;
             if (bucket >= t->count) return SST_ERR_CORRUPT;
             while (next <= bucket) ssti_table_set(t, next++, ((uint64_t)i << t->row_bits) | row);
         }
@@ -3906,7 +3978,7 @@ static ssti_table *ssti_table_make(const ssti_look *k) {
     ssti_table *t = (ssti_table *)ssti_alloc(a, sizeof *t);
     if (t == NULL) return NULL;
     ssti_table_plan(k, t);
-    if (!SSTI_NEVER_64(t->count > SIZE_MAX / 8)) {      /* at most rows / 16 + 3 */
+    if (!SSTI_NEVER_64(t->count > SIZE_MAX / 8)) {      /* at most rows / 8 + 3 */
         t->memory_bytes = (size_t)t->count * t->width;
         t->memory = ssti_alloc(a, t->memory_bytes);
     }
@@ -3986,7 +4058,7 @@ static void ssti_table_add(const ssti_look *k) {
 static const ssti_table *ssti_table_get(const ssti_look *k) {
     ssti_series *s = k->series;
     uint32_t tried;
-    if (k->blocks < SSTI_TABLE_MIN_BLOCKS) return NULL;
+    if (!ssti_table_worth(k)) return NULL;
     tried = ssti_atomic_load(&s->table_tried);
     if (k->blocks / 2 >= tried) {
 #if SSTI_HAS_THREADS
@@ -5117,6 +5189,15 @@ static void ssti_block_pieces(uint8_t *record, ssti_entry *pieces, ssti_entry *l
     large->crc = pieces->crc;
 }
 
+static void ssti_block_directory(uint8_t *record, const ssti_entry *entries, uint32_t n) {
+    uint32_t c;
+    memset(record + SSTI_RECORD_BYTES, 0, SSTI_ENTRY_BYTES);
+    ssti_put32(record + SSTI_RECORD_BYTES, n);
+    for (c = 0; c < n; c++) {
+        ssti_entry_encode(&entries[c], record + SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * (c + 1));
+    }
+}
+
 /* Copies the columns to their places and makes the directory. */
 static void ssti_block_fill(const ssti_series *s, const ssti_rows *rows, uint8_t *record,
                             ssti_entry *entries, uint32_t n) {
@@ -5137,11 +5218,7 @@ static void ssti_block_fill(const ssti_series *s, const ssti_rows *rows, uint8_t
         }
         if (e->stored <= SSTI_PIECE_BYTES) e->crc = sst_crc32c(to, (size_t)e->stored, 0);
     }
-    memset(record + SSTI_RECORD_BYTES, 0, SSTI_ENTRY_BYTES);
-    ssti_put32(record + SSTI_RECORD_BYTES, n);
-    for (c = 0; c < n; c++) {
-        ssti_entry_encode(&entries[c], record + SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * (c + 1));
-    }
+    ssti_block_directory(record, entries, n);
 }
 
 static int64_t ssti_native_time(const uint8_t *p) {
@@ -7654,7 +7731,8 @@ static int ssti_table_write(ssti_series *s) {
     look.error = &unused;
     look.list = s->list;
     look.blocks = s->list->count;
-    if (look.blocks < SSTI_TABLE_MIN_BLOCKS ||
+    look.sealed = ssti_list_end(look.list, look.blocks);
+    if (!ssti_table_worth(&look) ||
         look.blocks - s->table_blocks <= s->table_blocks / 8) return SST_OK;
     t = ssti_atomic_load(&s->table);
     if (t == NULL || t->blocks != look.blocks) t = made = ssti_table_make(&look);
@@ -8239,15 +8317,51 @@ static int ssti_rank_block(const ssti_look *k, uint32_t clock, int64_t time, sst
     return SST_OK;
 }
 
-/* How many rows of [low, high) of an array of times, all before low being so, are at or before
- * a time. */
-static uint32_t ssti_rank_array(const uint8_t *times, uint32_t low, uint32_t high, int64_t time) {
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (ssti_get_time(times + (size_t)middle * 8) <= time) low = middle + 1;
-        else high = middle;
+/* Where a time would be between two others if the rows [low, high) lay evenly between those. */
+SSTI_INLINE uint32_t ssti_interpolate(int64_t before, int64_t after, int64_t time, uint32_t low,
+                                      uint32_t high) {
+    uint64_t span = (uint64_t)after - (uint64_t)before, at = (uint64_t)time - (uint64_t)before;
+    while (span > UINT32_MAX) {
+        span >>= 8;
+        at >>= 8;
+    }
+    return low + (uint32_t)(at * (high - low) / (span + 1));
+}
+
+/* The same for n rows from low on, by bisection without branches: which half is a coin toss. */
+SSTI_INLINE uint32_t ssti_rank_few(const uint8_t *times, uint32_t low, uint32_t n, int64_t time) {
+    while (n != 0) {
+        uint32_t half = n - n / 2;
+        bool before = ssti_get_time(times + (size_t)(low + half - 1) * 8) <= time;
+        low += half & (0u - (uint32_t)before);
+        n -= half;
     }
     return low;
+}
+
+#define SSTI_EVEN_ROWS 8u               /* how far from where one would expect it a row may be */
+
+/* How many rows of [low, high) of an array of times, all before low (at least one) being so, are at
+ * or before a time; the one at high is not. Guesses by interpolation (Peterson: Addressing for
+ * random-access storage, 1957) a few times, then bisects. */
+SSTI_INLINE uint32_t ssti_rank_array(const uint8_t *times, uint32_t low, uint32_t high,
+                                     int64_t time) {
+    uint32_t guess, tries;
+    for (tries = 0; tries < 3 && high - low > 4 * SSTI_EVEN_ROWS; tries++) {
+        guess = ssti_interpolate(ssti_get_time(times + (size_t)(low - 1) * 8),
+                                 ssti_get_time(times + (size_t)high * 8), time, low, high);
+        if (guess < low + SSTI_EVEN_ROWS) guess = low + SSTI_EVEN_ROWS;
+        if (guess > high - SSTI_EVEN_ROWS) guess = high - SSTI_EVEN_ROWS;
+        if (ssti_get_time(times + (size_t)(guess - SSTI_EVEN_ROWS) * 8) > time) {
+            high = guess - SSTI_EVEN_ROWS;
+        } else if (ssti_get_time(times + (size_t)(guess + SSTI_EVEN_ROWS) * 8) <= time) {
+            low = guess + SSTI_EVEN_ROWS + 1;
+        } else {
+            low = guess - SSTI_EVEN_ROWS + 1;
+            high = guess + SSTI_EVEN_ROWS;
+        }
+    }
+    return ssti_rank_few(times, low, high - low, time);
 }
 
 /* How many rows of a block are at or before a time on a clock. The first is, the last is not. */
@@ -8398,6 +8512,70 @@ static int ssti_find(const ssti_look *k, uint32_t clock, int64_t time, sst_match
     return SST_OK;
 }
 
+/* ---- the quick way: a time that the table leads to, in blocks that were looked at before ---- */
+
+/* The row in force at a time. */
+typedef struct ssti_spot {
+    const ssti_block *b;
+    const uint8_t *times;           /* of the block */
+    uint32_t block, row;            /* in the block */
+} ssti_spot;
+
+/* The two entries of the table around a time. */
+SSTI_INLINE bool ssti_quick_bucket(const ssti_look *k, const ssti_table *t, int64_t time,
+                                   uint64_t *bucket) {
+    if (t == NULL || time < t->first || time > t->last || t->blocks > k->blocks) return false;
+    *bucket = ((uint64_t)time - (uint64_t)t->first) >> t->shift;
+    return *bucket + 1 < t->count;
+}
+
+/* Is the last row of a block, which is at or before the time, the one in force? */
+static bool ssti_quick_last(const ssti_look *k, uint32_t block, int64_t time) {
+    const ssti_block *b = ssti_list_at(k->list, block), *next;
+    if (block + 1 == k->blocks) return k->rows == k->sealed;
+    next = ssti_list_at(k->list, block + 1);
+    return time < next->first_time && next->first_row == b->first_row + b->rows;
+}
+
+/* Goes to the row by the bucket of its time. False: not the quick way. Whatever the table says, the
+ * row is at or before the time and the next one is not. */
+SSTI_INLINE bool ssti_quick(const ssti_look *k, const ssti_table *t, uint64_t bucket, int64_t time,
+                            ssti_spot *spot) {
+    uint64_t low = ssti_table_entry(t, bucket), high = ssti_table_entry(t, bucket + 1);
+    uint64_t mask = ((uint64_t)1 << t->row_bits) - 1;
+    uint32_t block = (uint32_t)(low >> t->row_bits), row = (uint32_t)(low & mask), end;
+    const ssti_block *b;
+    if (low >> t->row_bits >= k->blocks) return false;
+    b = ssti_list_at(k->list, block);
+    if (row == 0 && time < b->first_time) {
+        if (block == 0) return false;
+        b = ssti_list_at(k->list, --block);
+        row = b->rows;
+    }
+    end = high >> t->row_bits == block ? (uint32_t)(high & mask) : b->rows;
+    if (end >= b->rows) end = b->rows - 1;
+    spot->b = b;
+    spot->block = block;
+    spot->times = ssti_column_ready(k, block, 0);
+    if (spot->times == NULL || time < b->first_time) return false;
+    if (time >= b->last_time) {
+        spot->row = b->rows - 1;
+        return ssti_quick_last(k, block, time);
+    }
+    if (row == 0) row = 1;
+    if (row > end) return false;
+    if (end - row <= 4 * SSTI_EVEN_ROWS) {
+        row = ssti_rank_few(spot->times, row, end - row, time);
+    } else {
+        if (ssti_get_time(spot->times + (size_t)(row - 1) * 8) > time ||
+            ssti_get_time(spot->times + (size_t)end * 8) <= time) return false;
+        row = ssti_rank_array(spot->times, row, end, time);
+    }
+    spot->row = row - 1;
+    return ssti_get_time(spot->times + (size_t)(row - 1) * 8) <= time &&
+           ssti_get_time(spot->times + (size_t)row * 8) > time;
+}
+
 /* ---- views ---- */
 
 static const uint64_t ssti_nothing[8] = {0, 0, 0, 0, 0, 0, 0, 0};
@@ -8520,6 +8698,27 @@ static int ssti_view_rows(sst_stream *stream, const ssti_look *k, ssti_range row
 }
 
 /* The same, and an empty view when it fails. */
+/* The same for one row that was found the quick way; false: not in place. */
+static bool ssti_view_spot(sst_stream *stream, const ssti_look *k, const ssti_spot *spot,
+                           sst_view *out) {
+    const ssti_series *s = stream->series;
+    uint32_t c;
+    if (!s->store->direct) return false;
+    memset(out, 0, sizeof *out);
+    for (c = 0; c < s->column_count; c++) {
+        const uint8_t *p = c == 0 ? spot->times : ssti_column_ready(k, spot->block, c);
+        if (p == NULL) return false;
+        ssti_view_column(stream, out, c, p + (size_t)spot->row * s->columns[c].row_bytes);
+    }
+    stream->column.offsets = NULL;
+    out->first_row = spot->b->first_row + spot->row;
+    out->count = 1;
+    out->columns = &stream->column;
+    out->column_count = 1;
+    out->stable = true;
+    return true;
+}
+
 static int ssti_view(sst_stream *stream, const ssti_look *k, ssti_range rows, sst_view *out) {
     int result = ssti_view_rows(stream, k, rows, out);
     if (result != SST_OK) ssti_view_empty(stream, out);
@@ -8595,9 +8794,14 @@ static int ssti_locate(sst_stream *stream, uint32_t clock, int64_t time, sst_mat
 
 static int ssti_at(sst_stream *stream, int64_t time, sst_view *out) {
     ssti_look k;
+    ssti_spot spot;
+    const ssti_table *t;
     uint64_t row;
     int result;
     SSTI_TRY(ssti_look_stream(&k, stream));
+    t = ssti_table_get(&k);
+    if (ssti_quick_bucket(&k, t, time, &row) && ssti_quick(&k, t, row, time, &spot) &&
+        ssti_view_spot(stream, &k, &spot, out)) return SST_OK;
     result = ssti_find(&k, 0, time, SST_AT_OR_BEFORE, &row);
     if (result == SST_OK) return ssti_view(stream, &k, ssti_one_row(row), out);
     ssti_view_empty(stream, out);
@@ -8881,11 +9085,109 @@ static int ssti_sample_one(sst_stream *stream, const ssti_look *k, const ssti_sa
     return ssti_fetch(k, stream->series->column_count - 1, ssti_one_row(row), to);
 }
 
+#define SSTI_SAMPLE_BATCH 64u
+
+/* Samples found the quick way, up to a batch: what one step needs is fetched while the others are
+ * at the step before, since a look-up in a large stream is a few waits for memory (Chen, Ailamaki,
+ * Gibbons, Mowry: Improving hash join performance through prefetching, 2007). */
+typedef struct ssti_sampling {
+    uint64_t bucket[SSTI_SAMPLE_BATCH];     /* UINT64_MAX: not the quick way */
+    ssti_spot spot[SSTI_SAMPLE_BATCH];
+} ssti_sampling;
+
+/* Steps one and two: the table's entries, then the times that they lead to. */
+static void ssti_sampling_begin(const ssti_look *k, const ssti_table *t, const int64_t *times,
+                                size_t n, ssti_sampling *q) {
+    size_t i;
+    for (i = 0; i < n; i++) {
+        if (!ssti_quick_bucket(k, t, times[i], &q->bucket[i])) q->bucket[i] = UINT64_MAX;
+        else ssti_prefetch(t->entries + (size_t)q->bucket[i] * t->width);
+    }
+    for (i = 0; i < n; i++) {
+        uint64_t entry, block;
+        const uint8_t *p;
+        if (q->bucket[i] == UINT64_MAX) continue;
+        entry = ssti_table_entry(t, q->bucket[i]);
+        block = entry >> t->row_bits;
+        p = block < k->blocks ? ssti_column_ready(k, (uint32_t)block, 0) : NULL;
+        if (p == NULL) continue;
+        p += (size_t)(entry & (((uint64_t)1 << t->row_bits) - 1)) * 8;
+        ssti_prefetch(p);
+        ssti_prefetch(p + 64);
+    }
+}
+
+/* Which row a spot stands for; false: that needs more than its block. */
+SSTI_INLINE bool ssti_sampling_row(const ssti_samples *in, int64_t time, ssti_spot *spot,
+                                   bool *none) {
+    int64_t before, after;
+    *none = false;
+    if (in->how == SST_SAMPLE_PREVIOUS) return true;
+    if (in->how == SST_SAMPLE_LINEAR) return false;
+    before = ssti_get_time(spot->times + (size_t)spot->row * 8);
+    if (in->how == SST_SAMPLE_EXACT) {
+        *none = before != time;
+        return true;
+    }
+    if (spot->row + 1 >= spot->b->rows) return false;
+    after = ssti_get_time(spot->times + (size_t)(spot->row + 1) * 8);
+    if ((uint64_t)after - (uint64_t)time < (uint64_t)time - (uint64_t)before) spot->row++;
+    return true;
+}
+
+/* Samples [first, first + n), n at most a batch. */
+static int ssti_sample_batch(sst_stream *stream, const ssti_look *k, const ssti_samples *in,
+                             size_t first, size_t n) {
+    const ssti_table *t = ssti_table_get(k);
+    const int64_t *times = in->times + first;
+    const uint8_t *value[SSTI_SAMPLE_BATCH];
+    uint32_t column = stream->series->column_count - 1;
+    ssti_sampling q;
+    size_t i;
+    ssti_sampling_begin(k, t, times, n, &q);
+    for (i = 0; i < n; i++) {           /* step three: the row, and where its value is */
+        bool none = false;
+        value[i] = NULL;
+        if (q.bucket[i] == UINT64_MAX || !ssti_quick(k, t, q.bucket[i], times[i], &q.spot[i]) ||
+            !ssti_sampling_row(in, times[i], &q.spot[i], &none)) {
+            q.bucket[i] = UINT64_MAX;
+        } else if (none) {
+            value[i] = (const uint8_t *)ssti_nothing;
+        } else if (in->values != NULL) {
+            value[i] = ssti_column_ready(k, q.spot[i].block, column);
+            if (value[i] == NULL) q.bucket[i] = UINT64_MAX;
+            else value[i] += (size_t)q.spot[i].row * in->bytes;
+            ssti_prefetch(value[i]);
+        }
+    }
+    for (i = 0; i < n; i++) {
+        const ssti_spot *spot = &q.spot[i];
+        bool none = value[i] == (const uint8_t *)ssti_nothing;
+        uint8_t *to = in->values == NULL ? NULL : in->values + (first + i) * in->bytes;
+        if (q.bucket[i] == UINT64_MAX) {
+            SSTI_TRY(ssti_sample_one(stream, k, in, first + i));
+            continue;
+        }
+        if (in->rows != NULL) {
+            in->rows[first + i] = none ? -1 : (int64_t)(spot->b->first_row + spot->row);
+        }
+        if (to == NULL) continue;
+        if (none) memset(to, 0, in->bytes);
+        else if (in->bytes == 8) memcpy(to, value[i], 8);
+        else memcpy(to, value[i], in->bytes);
+        if (!none) ssti_swap_elements(to, in->bytes, stream->series->columns[column].element);
+    }
+    return SST_OK;
+}
+
 static int ssti_sample(sst_stream *stream, const ssti_samples *in) {
     ssti_look k;
-    size_t i;
+    size_t i, n;
     SSTI_TRY(ssti_look_stream(&k, stream));
-    for (i = 0; i < in->n; i++) SSTI_TRY(ssti_sample_one(stream, &k, in, i));
+    for (i = 0; i < in->n; i += n) {
+        n = in->n - i < SSTI_SAMPLE_BATCH ? in->n - i : SSTI_SAMPLE_BATCH;
+        SSTI_TRY(ssti_sample_batch(stream, &k, in, i, n));
+    }
     return SST_OK;
 }
 
@@ -9004,7 +9306,7 @@ SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uin
 #endif /* SSTI_HAS_READ */
 
 /* ============================================================================================
- * >>admin  Verify.
+ * >>admin  Verify, compact.
  * ============================================================================================ */
 
 #if SSTI_HAS_READ
@@ -9160,6 +9462,328 @@ SST_API int sst_verify(sst_store *store, sst_report *report) {
                                               : SSTI_TEXT("no memory, or a read failed"));
 }
 
+/* ---- compacting ---- */
+
+#ifndef SSTI_COPY_BYTES
+#define SSTI_COPY_BYTES 0x100000u       /* on their way from store to store at once */
+#endif
+#define SSTI_COPY_COLUMN_MAX 0x1000000000u      /* 64 GiB: offsets are uint32 of 64 bytes */
+
+/* Rows of a stream that become one block of a stream of another store. They pass through the
+ * staging memory of that store twice: for the checksums, which stand before them, and to be
+ * written. */
+typedef struct ssti_copy {
+    ssti_look from;
+    ssti_series *to;
+    ssti_range rows;
+    ssti_entry entries[2 * SSTI_MAX_COLUMNS];
+    uint32_t n;
+    uint8_t *pieces;                /* the columns of kind 9, one behind the other */
+    size_t pieces_bytes;
+    int64_t edges[SSTI_MAX_COLUMNS][2];     /* first and last of times and timelines */
+    uint64_t offset;                /* in the file, of what waits in staging */
+    size_t used;                    /* bytes of that */
+} ssti_copy;
+
+static int ssti_copy_flush(ssti_copy *c) {
+    sst_store *store = c->to->store;
+    size_t size = c->used;
+    c->used = 0;
+    if (size == 0) return SST_OK;
+    SSTI_TRY(ssti_records_write(store, c->offset, store->staging, size));
+    c->offset += size;
+    return SST_OK;
+}
+
+/* Room for so many bytes behind those that wait; they count from now on. */
+static int ssti_copy_room(ssti_copy *c, size_t size, uint8_t **out) {
+    sst_store *store = c->to->store;
+    if (store->staging_bytes - c->used < size) SSTI_TRY(ssti_copy_flush(c));
+    *out = store->staging + c->used;
+    c->used += size;
+    return SST_OK;
+}
+
+static int ssti_copy_zeros(ssti_copy *c, uint64_t size) {
+    uint8_t *p;
+    SSTI_TRY(ssti_copy_room(c, (size_t)size, &p));      /* less than 64 */
+    memset(p, 0, (size_t)size);
+    return SST_OK;
+}
+
+/* The rows of one column that are taken at once, from `at` on. */
+static ssti_range ssti_copy_part(const ssti_copy *c, uint32_t column, uint64_t at) {
+    uint64_t most = SSTI_COPY_BYTES / c->to->columns[column].row_bytes;
+    ssti_range part;
+    part.first = c->rows.first + at;
+    part.count = c->rows.count - at;
+    if (most == 0) most = 1;
+    if (part.count > most) part.count = most;
+    return part;
+}
+
+/* Notes the edges of a column of times, and whether it is in order. */
+static int ssti_copy_times(ssti_copy *c, uint32_t column, ssti_range part, const uint8_t *bytes) {
+    int64_t *edges = c->edges[column];
+    uint64_t i;
+    for (i = 0; i < part.count; i++) {
+        int64_t time = ssti_native_time(bytes + (size_t)i * 8);
+        bool first = part.first + i == c->rows.first;
+        if (first) edges[0] = time;
+        if (column == 0 && !first && time <= edges[1]) {
+            return ssti_fail_at(c->from.error, SST_ERR_CORRUPT,
+                                SSTI_TEXT("times are not in order"), 0, part.first + i);
+        }
+        if (column != 0 && (!first || c->to->any) && time < c->to->clock_last[column - 1]) {
+            c->to->clocks[column - 1].sorted = SSTI_UNSORTED;
+        }
+        edges[1] = time;
+        if (column != 0) c->to->clock_last[column - 1] = time;
+    }
+    return SST_OK;
+}
+
+/* Takes bytes of a column into its checksums. done: bytes of the column before. */
+static void ssti_copy_sum(ssti_entry *e, uint8_t *pieces, uint64_t done, const uint8_t *bytes,
+                          size_t size) {
+    while (size != 0 && e->stored > SSTI_PIECE_BYTES) {
+        uint8_t *crc = pieces + (size_t)(done / SSTI_PIECE_BYTES * 4);
+        size_t n = (size_t)(SSTI_PIECE_BYTES - done % SSTI_PIECE_BYTES);
+        if (n > size) n = size;
+        ssti_put32(crc, sst_crc32c(bytes, n, ssti_get32(crc)));
+        bytes += n;
+        size -= n;
+        done += n;
+    }
+    if (size != 0) e->crc = sst_crc32c(bytes, size, e->crc);
+}
+
+/* The first pass: all checksums. */
+static int ssti_copy_sums(ssti_copy *c) {
+    uint8_t *staging = c->to->store->staging, *pieces = c->pieces;
+    uint32_t i, k;
+    for (i = 0, k = c->to->column_count; i < c->to->column_count; i++) {
+        const ssti_column *col = &c->to->columns[i];
+        ssti_entry *e = &c->entries[i];
+        uint64_t at;
+        for (at = 0; at < c->rows.count;) {
+            ssti_range part = ssti_copy_part(c, i, at);
+            size_t bytes = (size_t)part.count * col->row_bytes;
+            SSTI_TRY(ssti_fetch(&c->from, i, part, staging));
+            if (i < c->to->column_count - 1) SSTI_TRY(ssti_copy_times(c, i, part, staging));
+            ssti_swap_elements(staging, bytes, col->element);
+            ssti_copy_sum(e, pieces, at * col->row_bytes, staging, bytes);
+            at += part.count;
+        }
+        if (e->stored > SSTI_PIECE_BYTES) {
+            ssti_entry *sums = &c->entries[k++];
+            sums->crc = e->crc = sst_crc32c(pieces, (size_t)sums->stored, 0);
+            pieces += (size_t)sums->stored;
+        }
+    }
+    return SST_OK;
+}
+
+/* The second pass: the columns, each at its place behind the record's start. */
+static int ssti_copy_columns(ssti_copy *c, uint64_t record) {
+    const uint8_t *pieces = c->pieces;
+    uint8_t *p;
+    uint32_t i;
+    for (i = 0; i < c->n; i++) {
+        const ssti_entry *e = &c->entries[i];
+        uint64_t at = 0;
+        SSTI_TRY(ssti_copy_zeros(c, record + e->offset - (c->offset + c->used)));
+        while (i < c->to->column_count && at < c->rows.count) {
+            ssti_range part = ssti_copy_part(c, i, at);
+            size_t bytes = (size_t)part.count * c->to->columns[i].row_bytes;
+            SSTI_TRY(ssti_copy_room(c, bytes, &p));
+            SSTI_TRY(ssti_fetch(&c->from, i, part, p));
+            ssti_swap_elements(p, bytes, c->to->columns[i].element);
+            at += part.count;
+        }
+        for (; i >= c->to->column_count && at < e->stored; at += 4) {
+            SSTI_TRY(ssti_copy_room(c, 4, &p));
+            memcpy(p, pieces, 4);
+            pieces += 4;
+        }
+    }
+    return ssti_copy_zeros(c, (0u - (c->offset + c->used)) & 63u);
+}
+
+/* Makes the block known. */
+static void ssti_copy_publish(ssti_copy *c, const ssti_draft *d) {
+    ssti_rows edges;
+    ssti_block b;
+    uint32_t i;
+    memset(&b, 0, sizeof b);
+    memset(&edges, 0, sizeof edges);
+    b.offset = d->offset;
+    b.first_row = d->header.first_row;
+    b.first_time = d->header.first_time;
+    b.last_time = d->header.last_time;
+    b.rows = d->header.rows;
+    edges.count = 2;
+    for (i = 0; i < SSTI_MAX_COLUMNS; i++) edges.columns[i] = (const uint8_t *)c->edges[i];
+    c->to->any = true;
+    ssti_block_publish(c->to, &b, &edges);
+}
+
+/* Writes the rows as one block. Under the lock of the store that is written. */
+static int ssti_copy_write(ssti_copy *c, uint64_t payload) {
+    sst_store *store = c->to->store;
+    ssti_draft d;
+    uint8_t *p;
+    size_t head;
+    SSTI_TRY(ssti_copy_sums(c));
+    ssti_draft_begin(store, &d, SSTI_BLOCK, payload, c->entries[0].offset);
+    c->offset = store->end;
+    c->used = 0;
+    head = d.skip + SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((size_t)c->n + 1);
+    SSTI_TRY(ssti_copy_room(c, head, &p));
+    d.record = p + d.skip;
+    ssti_block_directory(d.record, c->entries, c->n);
+    d.header.stream = c->to->number;
+    d.header.rows = (uint32_t)c->rows.count;
+    d.header.first_row = ssti_list_end(c->to->list, c->to->list->count);
+    d.header.first_time = c->edges[0][0];
+    d.header.last_time = c->edges[0][1];
+    d.header.crc = sst_crc32c(ssti_draft_payload(&d), head - d.skip - SSTI_RECORD_BYTES, 0);
+    ssti_draft_encode(store, &d);
+    SSTI_TRY(ssti_copy_columns(c, d.offset));
+    SSTI_TRY(ssti_copy_flush(c));
+    store->end = c->offset;
+    store->sequence = d.header.sequence + 1;
+    store->ended = false;
+    ssti_copy_publish(c, &d);
+    return SST_OK;
+}
+
+static int ssti_copy_block(ssti_copy *c) {
+    sst_store *store = c->to->store;
+    const sst_allocator *a = &store->allocator;
+    uint64_t payload, pieces = 0;
+    uint32_t i;
+    int result;
+    c->n = ssti_block_layout(c->to, (uint32_t)c->rows.count, c->entries, &payload);
+    for (i = c->to->column_count; i < c->n; i++) pieces += c->entries[i].stored;
+    c->pieces_bytes = (size_t)pieces + 1;
+    SSTI_TRY(ssti_list_room(c->to->list, a));
+    c->pieces = (uint8_t *)ssti_alloc_zero(a, c->pieces_bytes);
+    if (c->pieces == NULL) return SST_ERR_MEMORY;
+    result = ssti_copy_write(c, payload);
+    ssti_free(a, c->pieces, c->pieces_bytes);
+    return result;
+}
+
+/* Copies all rows of a stream, in blocks of so many column bytes; 0: as few as can be. */
+static int ssti_copy_rows(sst_stream *in, ssti_series *to, uint64_t block_bytes) {
+    uint64_t most = block_bytes / to->row_bytes, widest = 0, at;
+    ssti_copy c;
+    uint32_t i;
+    memset(&c, 0, sizeof c);
+    SSTI_TRY(ssti_look_stream(&c.from, in));
+    c.to = to;
+    for (i = 0; i < to->column_count; i++) {
+        if (to->columns[i].row_bytes > widest) widest = to->columns[i].row_bytes;
+    }
+    if (block_bytes == 0) most = SSTI_COPY_COLUMN_MAX / widest;
+    if (most == 0) most = 1;
+    if (most > UINT32_MAX) most = UINT32_MAX;
+    if (widest < SSTI_COPY_BYTES) widest = SSTI_COPY_BYTES;
+    SSTI_TRY(ssti_staging_room(to->store, (size_t)widest + 2 * SSTI_PAGE_BYTES));
+    for (at = 0; at < c.from.rows; at += c.rows.count) {
+        int result;
+        c.rows.first = at;
+        c.rows.count = c.from.rows - at < most ? c.from.rows - at : most;
+        ssti_lock(&to->store->lock);
+        result = ssti_copy_block(&c);
+        ssti_unlock(&to->store->lock);
+        if (result != SST_OK) return result;
+    }
+    return SST_OK;
+}
+
+static int ssti_copy_metas(const ssti_metas *from, sst_store *store, sst_stream *stream) {
+    uint32_t i;
+    for (i = 0; i < from->count; i++) {
+        const ssti_meta *m = &from->items[i];
+        if (m->key == NULL) continue;
+        SSTI_TRY(stream != NULL ? sst_stream_set_meta(stream, m->key, m->value, m->size)
+                                : sst_set_meta(store, m->key, m->value, m->size));
+    }
+    return SST_OK;
+}
+
+static int ssti_copy_stream(sst_store *source, uint32_t index, sst_store *target,
+                            uint64_t block_bytes) {
+    ssti_series *s = ssti_series_at(source, index);
+    sst_stream *in, *out;
+    sst_stream_desc desc;
+    int result = sst_stream_open(source, s->name, &in);
+    if (result != SST_OK) return result;
+    ssti_desc_of(s, &desc);
+    result = sst_stream_create(target, &desc, &out);
+    if (result == SST_OK) {
+        result = ssti_copy_metas(&s->metas, NULL, out);
+        if (result == SST_OK) result = ssti_copy_rows(in, out->series, block_bytes);
+        if (result == SST_OK && s->finished != 0) result = sst_stream_finish(out);
+    }
+    sst_stream_close(in);
+    return result;
+}
+
+/* Does a path lead to the file of this store, or to one as like it as can be told? */
+static bool ssti_path_same(const sst_store *store, const char *path) {
+    const sst_io *io = &store->io;
+    uint64_t size = 0, own = 0;
+    void *file;
+    if (store->path == NULL) return false;
+    if (strcmp(path, store->path) == 0) return true;
+    if (io->size == NULL || io->open(io->user, path, SST_IO_READ, &file) != SST_OK) return false;
+    if (io->size(io->user, file, &size) != SST_OK) size = 0;
+    (void)io->close(io->user, file);
+    return io->size(io->user, store->file, &own) == SST_OK && own == size &&
+           ssti_path_holds(store, path, store->header, SSTI_RECORD_BYTES) == SST_OK;
+}
+
+static int ssti_compact(sst_store *source, const char *path, const sst_options *o,
+                        uint64_t block_bytes) {
+    sst_store *target;
+    uint32_t i;
+    int result = sst_create(path, o, &target);
+    if (result != SST_OK) return result;
+    result = ssti_copy_metas(&source->metas, target, NULL);
+    for (i = 0; i < source->series_count && result == SST_OK; i++) {
+        result = ssti_copy_stream(source, i, target, block_bytes);
+    }
+    if (result == SST_OK) return sst_close(target);
+    (void)sst_abort(target);
+    return result;
+}
+
+SST_API int sst_compact(sst_store *source, const char *path, const sst_options *options) {
+    sst_options o;
+    uint64_t block_bytes = SSTI_COPY_BYTES;
+    int result;
+    if (source == NULL) return SST_ERR_ARG;
+    if (*source->alive == 0) return ssti_store_fail(source, SST_ERR_STATE, SSTI_FORKED);
+    if (path == NULL || ssti_path_same(source, path)) {
+        return ssti_store_fail(source, SST_ERR_ARG, SSTI_TEXT("not a path for another file"));
+    }
+    if (source->writable) SSTI_TRY(sst_flush(source));
+    memset(&o, 0, sizeof o);
+    if (options != NULL) o = *options;
+    if (o.block_bytes != 0) block_bytes = o.block_bytes;
+    if ((o.flags & SST_SINGLE_BLOCK) != 0) block_bytes = 0;
+    o.flags = (o.flags & ~(uint32_t)SST_SINGLE_BLOCK) | SST_NO_LIVE;
+    result = ssti_compact(source, path, &o, block_bytes);
+    if (result == SST_ERR_CORRUPT && ssti_index_mend(source)) {     /* the INDEX lied */
+        result = ssti_compact(source, path, &o, block_bytes);
+    }
+    if (result == SST_OK) return SST_OK;
+    return ssti_store_fail(source, result, ssti_make_text(result));
+}
+
 #endif /* SSTI_HAS_READ */
 
 /* Private macros end here. */
@@ -9169,6 +9793,12 @@ SST_API int sst_verify(sst_store *store, sst_report *report) {
 #undef SSTI_RACE
 #undef SSTI_HUGE
 #undef SSTI_NEVER_64
+#undef ssti_prefetch
+#undef SSTI_TABLE_MIN_ROWS
+#undef SSTI_EVEN_ROWS
+#undef SSTI_SAMPLE_BATCH
+#undef SSTI_COPY_BYTES
+#undef SSTI_COPY_COLUMN_MAX
 #undef SSTI_FETCH_MISSES
 #undef SSTI_BROKEN
 #undef SSTI_BATCH_BLOCKS

@@ -749,14 +749,23 @@ static void op_open_image(run *r) {
 
 #else
 
-/* Opens the file that is being recorded, a copy as a crash leaves it, or one that was recovered
- * and closed. */
+/* Compacts a store into a file at path, in blocks of some size. */
+static bool compact(run *r, sst_store *source, const char *path) {
+    sst_options options = r->options;
+    options.flags = SST_REPLACE;
+    if (chance(r, 2)) options.flags |= SST_SINGLE_BLOCK;
+    options.block_bytes = chance(r, 3) ? 0 : 512 + (uint32_t)test_below(&r->random, 4000);
+    return MODEL_INT(sst_compact(source, path, &options), SST_OK);
+}
+
+/* Opens the file that is being recorded, a copy as a crash leaves it, one that was recovered and
+ * closed, or one that was compacted. */
 static void op_open_image(run *r) {
     static const uint32_t flags[5] = {0, SST_VERIFY, SST_TRUST, SST_NO_MAP,
                                       SST_NO_MAP | SST_VERIFY};
     int which = (int)test_below(&r->random, 2);
     snapshot *s = &r->snap[which];
-    bool closed = chance(r, 3);
+    bool closed = chance(r, 3), compacted = chance(r, 3);
     sst_options options = r->options;
     const uint8_t *bytes;
     char path[450];
@@ -764,13 +773,14 @@ static void op_open_image(run *r) {
     sst_info info;
     close_snapshot(s);
     if (!take_image(r, &bytes, &size)) return;
-    s->live = chance(r, 3);
+    s->live = !compacted && chance(r, 3);
+    closed = closed || compacted;
     file_path(r, s->live ? 0 : 1 + which, path, sizeof path);
-    if (!s->live) {
-        file_remove(path);
-        file_write(path, bytes, size);
-    }
-    if (!s->live && closed) {
+    if (!s->live) file_remove(path);
+    if (!s->live && !compacted) file_write(path, bytes, size);
+    if (compacted) {
+        if (!compact(r, r->store, path)) return;
+    } else if (!s->live && closed) {
         if (!MODEL_INT(sst_open_append(path, &options, &s->store), SST_OK)) return;
         MODEL_INT(sst_close(s->store), SST_OK);
         s->store = NULL;
@@ -1071,7 +1081,7 @@ static void file_folder_remove(void) {
 #endif
 
 static void random_sequences(void) {
-    uint64_t seed = test_seed(1), rounds = test_rounds(MODEL_ROUNDS, 8 * MODEL_ROUNDS), i;
+    uint64_t seed = test_seed(1), rounds = test_rounds(MODEL_ROUNDS / 2, 8 * MODEL_ROUNDS), i;
     for (i = 0; i < rounds && !model_failed; i++) one_seed(seed + i);
     CHECK_INT(i, rounds);
 }
