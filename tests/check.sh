@@ -76,7 +76,7 @@ if [ -n "$compiler" ]; then
     case $compiler in clang) cxx=clang++ ;; gcc) cxx=g++ ;; *) cxx=${CXX:-c++} ;; esac
     echo "sanitizers: $compiler $flags"
     BUILD=$TOP/asan CC=$compiler CXX=$cxx CFLAGS=$flags CXXFLAGS=$flags \
-        sh tests/build.sh tests examples
+        sh tests/build.sh tests examples tools
     ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
     UBSAN_OPTIONS=print_stacktrace=1
     export ASAN_OPTIONS UBSAN_OPTIONS
