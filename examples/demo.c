@@ -1,24 +1,36 @@
-/* demo.c - records this machine for two seconds, as three streams of different rates.
+/* demo.c - a black box: records this machine, is killed, and tells what was before that.
  *
  *     cc demo.c && ./a.out
  *
- * cpu (10 Hz): jiffies from /proc/stat; memory (5 Hz): kilobytes from /proc/meminfo; sleep
- * (1 kHz): by how many nanoseconds a sleep to the next millisecond ended late. Times are those of
- * the monotonic clock, from the start on. Without /proc only sleep is recorded. */
+ * A child process records three streams into blackbox.sstore: latency (1 kHz): by how many
+ * nanoseconds a sleep to the next millisecond ended late; cpu (10 Hz): jiffies from /proc/stat;
+ * memory (5 Hz): kilobytes from /proc/meminfo. It tells in shared memory which appends have
+ * returned, and ends with SIGKILL. Then the file is opened again: every row whose append had
+ * returned is there, the seconds before the end are shown, and recording goes on in the same file.
+ * Times are those of the monotonic clock. DEMO_SECONDS: 6, or how long.
+ * Without /proc only latency is recorded. */
 #define STREAMSTORE_IMPLEMENTATION
 #include "../streamstore.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #define MS ((int64_t)1000000)
+#define SECOND (1000 * MS)
+#define PATH "blackbox.sstore"
 
-enum { CPU, MEMORY, SLEEP, STREAMS };
+enum { CPU, MEMORY, LATENCY, STREAMS };
 enum { USER, NICE, SYSTEM, IDLE, IOWAIT, CPU_FIELDS = 8 };
 enum { TOTAL, FREE, AVAILABLE, MEMORY_FIELDS };
 
+static const char *const names[STREAMS] = {"cpu", "memory", "latency"};
 static sst_stream *streams[STREAMS];
+
+/* What the recording process tells the other one: appends that have returned. */
+static uint64_t *returned;
 
 static int64_t now(void) {
     return sst_io_default()->now_ns(sst_io_default()->user, SST_CLOCK_MONOTONIC);
@@ -51,7 +63,7 @@ static bool read_cpu(uint64_t *out) {
 }
 
 static bool read_memory(uint64_t *out) {
-    static const char *const names[MEMORY_FIELDS] = {"MemTotal:", "MemFree:", "MemAvailable:"};
+    static const char *const keys[MEMORY_FIELDS] = {"MemTotal:", "MemFree:", "MemAvailable:"};
     FILE *file = fopen("/proc/meminfo", "r");
     char line[256], name[64];
     unsigned long long number;
@@ -59,7 +71,7 @@ static bool read_memory(uint64_t *out) {
     if (file == NULL) return false;
     while (fgets(line, sizeof line, file) != NULL && found < MEMORY_FIELDS) {
         for (i = 0; i < MEMORY_FIELDS; i++) {
-            if (sscanf(line, "%63s %llu", name, &number) == 2 && strcmp(name, names[i]) == 0) {
+            if (sscanf(line, "%63s %llu", name, &number) == 2 && strcmp(name, keys[i]) == 0) {
                 out[i] = number;
                 found++;
             }
@@ -69,132 +81,171 @@ static bool read_memory(uint64_t *out) {
     return found == MEMORY_FIELDS;
 }
 
-static int record(int64_t start, int64_t duration, bool proc) {
-    int64_t tick, late, last = -1;
-    int result = SST_OK;
-    for (tick = MS; tick <= duration && result == SST_OK; tick += MS) {
-        int64_t time;
-        sleep_until(start + tick);
-        time = now() - start;
-        if (time <= last) time = last + 1;          /* a clock too coarse for two rows */
-        last = time;
-        late = time - tick;
-        result = sst_append_i64(streams[SLEEP], time, late);
-        if (proc && tick % (100 * MS) == 0 && result == SST_OK) {
-            uint64_t cpu[CPU_FIELDS];
-            if (read_cpu(cpu)) result = sst_append(streams[CPU], time, cpu);
-        }
-        if (proc && tick % (200 * MS) == 0 && result == SST_OK) {
-            uint64_t memory[MEMORY_FIELDS];
-            if (read_memory(memory)) result = sst_append(streams[MEMORY], time, memory);
-        }
+static int append(int stream, int64_t time, const void *value) {
+    int result = sst_append(streams[stream], time, value);
+    if (result == SST_OK) __atomic_add_fetch(&returned[stream], 1, __ATOMIC_RELEASE);
+    return result;
+}
+
+/* Opens the file, new or as it was left, and its streams. */
+static int open_box(sst_store **store, bool proc) {
+    static const uint32_t fields[STREAMS] = {CPU_FIELDS, MEMORY_FIELDS, 0};
+    sst_options options = {0};
+    int i, result;
+    options.flags = SST_CREATE;
+    result = sst_open_append(PATH, &options, store);
+    for (i = proc ? 0 : LATENCY; i < STREAMS && result == SST_OK; i++) {
+        sst_stream_desc desc = {0};
+        desc.name = names[i];
+        desc.type = i == LATENCY ? SST_I64 : SST_U64;
+        desc.shape[0] = fields[i];
+        desc.flags = SST_OPEN_EXISTING;
+        result = sst_stream_create(*store, &desc, &streams[i]);
     }
     return result;
 }
 
-/* Windows of a quarter second: how late the sleeps ended. */
-static int print_sleep(int64_t duration) {
-    int64_t start;
-    printf("\nsleep, in windows of 250 ms      rows   min us  mean us   max us\n");
-    for (start = 0; start < duration; start += 250 * MS) {
+/* Records for a while. lethal: and kills this process on the way out of an append. */
+static int record(int64_t duration, bool proc, bool lethal) {
+    int64_t start = now(), tick, last = 0;
+    int result = sst_stream_info(streams[LATENCY], NULL, NULL, NULL, &last);
+    for (tick = MS; tick <= duration && result == SST_OK; tick += MS) {
+        int64_t time, late;
+        uint64_t numbers[CPU_FIELDS];
+        sleep_until(start + tick);
+        time = now();
+        if (time <= last) time = last + 1;          /* a clock too coarse for two rows */
+        last = time;
+        late = time - (start + tick);
+        result = append(LATENCY, time, &late);
+        if (proc && tick % (100 * MS) == 0 && result == SST_OK && read_cpu(numbers)) {
+            result = append(CPU, time, numbers);
+        }
+        if (proc && tick % (200 * MS) == 0 && result == SST_OK && read_memory(numbers)) {
+            result = append(MEMORY, time, numbers);
+        }
+    }
+    if (lethal) kill(getpid(), SIGKILL);
+    return result;
+}
+
+/* Busy share of the processors between the rows in force at two times, in percent. */
+static double busy(int64_t from, int64_t to) {
+    uint64_t all = 0, idle = 0;
+    sst_view view;
+    int k, side;
+    for (side = 0; side < 2; side++) {
+        const uint64_t *row;
+        if (sst_at(streams[CPU], side == 0 ? from : to, &view) != SST_OK) return 0;
+        row = (const uint64_t *)view.values;
+        for (k = 0; k < CPU_FIELDS; k++) all = side == 0 ? all - row[k] : all + row[k];
+        idle += side == 0 ? 0 - row[IDLE] - row[IOWAIT] : row[IDLE] + row[IOWAIT];
+    }
+    return all == 0 ? 0 : 100.0 - 100.0 * (double)idle / (double)all;
+}
+
+/* A row for every second before the end. */
+static void print_table(int64_t end, int seconds, bool proc) {
+    int i;
+    printf("\nsecond   rows   late mean us    max us%s\n", proc ? "   cpu busy   memory available"
+                                                                : "");
+    for (i = seconds; i > 0; i--) {
+        int64_t from = end - i * SECOND, most = 0, sum = 0;
         sst_view view;
-        int64_t least = INT64_MAX, most = 0, sum = 0;
-        uint64_t i;
-        int result = sst_window_ex(streams[SLEEP], start, start + 250 * MS, SST_HALF_OPEN, &view);
-        if (result != SST_OK) return result;
-        for (i = 0; i < view.count; i++) {
-            int64_t late = ((const int64_t *)view.values)[i];
-            if (late < least) least = late;
+        uint64_t k;
+        if (sst_window_ex(streams[LATENCY], from, from + SECOND, SST_HALF_OPEN, &view)) return;
+        for (k = 0; k < view.count; k++) {
+            int64_t late = ((const int64_t *)view.values)[k];
             if (late > most) most = late;
             sum += late;
         }
-        if (view.count == 0) continue;
-        printf("  [%4d ms, %4d ms)           %6d %8.1f %8.1f %8.1f\n", (int)(start / MS),
-               (int)(start / MS) + 250, (int)view.count, (double)least / 1e3,
-               (double)sum / 1e3 / (double)view.count, (double)most / 1e3);
-    }
-    return SST_OK;
-}
-
-/* A window of half a second: what the processors did between two rows. */
-static int print_cpu(void) {
-    sst_view view;
-    uint64_t i;
-    int k, result = sst_window(streams[CPU], 500 * MS, 1000 * MS + 50 * MS, &view);
-    if (result != SST_OK) return result;
-    printf("\ncpu, window [500 ms, 1050 ms]   user  nice system   idle iowait  (jiffies)\n");
-    for (i = 1; i < view.count; i++) {
-        const uint64_t *row = (const uint64_t *)view.values + i * CPU_FIELDS;
-        printf("  %7.1f ms to %7.1f ms     ", (double)view.times[i - 1] / 1e6,
-               (double)view.times[i] / 1e6);
-        for (k = USER; k <= IOWAIT; k++) {
-            printf("%7lld", (long long)(row[k] - row[k - CPU_FIELDS]));
+        printf("%5d  %6d   %12.1f  %8.1f", -i, (int)view.count,
+               view.count == 0 ? 0 : (double)sum / 1e3 / (double)view.count, (double)most / 1e3);
+        if (proc && sst_at(streams[MEMORY], from + SECOND, &view) == SST_OK) {
+            printf("    %5.1f %%   %8.0f MiB", busy(from, from + SECOND),
+                   (double)((const uint64_t *)view.values)[AVAILABLE] / 1024);
         }
         printf("\n");
     }
-    return SST_OK;
 }
 
-/* The rows in force at a few moments, each with the time it was recorded. */
-static int print_moments(int64_t duration, bool proc) {
-    int64_t moment;
-    int result = SST_OK;
-    printf("\nin force at      sleep late        recorded%s\n",
-           proc ? "   memory free of total    recorded" : "");
-    for (moment = duration / 4; moment <= duration && result == SST_OK; moment += duration / 4) {
+/* The worst latency of every tenth of a second: a column each, a line for every doubling. */
+static void print_plot(int64_t end, int seconds) {
+    int64_t worst[600];
+    int columns = seconds * 10, i, level;
+    for (i = 0; i < columns && i < 600; i++) {
+        int64_t from = end - (columns - i) * 100 * MS;
         sst_view view;
-        result = sst_at(streams[SLEEP], moment, &view);
-        if (result != SST_OK) break;
-        printf("  %7.1f ms    %7.1f us   %10.3f ms", (double)moment / 1e6,
-               (double)*(const int64_t *)view.values / 1e3, (double)view.times[0] / 1e6);
-        if (proc) {
-            const uint64_t *memory;
-            result = sst_at(streams[MEMORY], moment, &view);
-            if (result != SST_OK) {
-                printf("\n");
-                break;
-            }
-            memory = (const uint64_t *)view.values;
-            printf("  %6lld of %6lld MiB  %9.3f ms", (long long)memory[FREE] / 1024,
-                   (long long)memory[TOTAL] / 1024, (double)view.times[0] / 1e6);
+        uint64_t k;
+        worst[i] = 0;
+        if (sst_window_ex(streams[LATENCY], from, from + 100 * MS, SST_HALF_OPEN, &view)) return;
+        for (k = 0; k < view.count; k++) {
+            int64_t late = ((const int64_t *)view.values)[k];
+            if (late > worst[i]) worst[i] = late;
         }
+    }
+    printf("\nworst latency of every 100 ms\n");
+    for (level = 9; level >= 0; level--) {
+        int64_t least = (int64_t)16000 << level;        /* 16 us and up */
+        printf("%8.0f us |", (double)least / 1e3);
+        for (i = 0; i < columns && i < 600; i++) putchar(worst[i] >= least ? '#' : ' ');
         printf("\n");
     }
-    return result == SST_ERR_NOT_FOUND ? SST_OK : result;      /* nothing was in force yet */
+    printf("            +");
+    for (i = 0; i < columns && i < 600; i++) putchar(i % 10 == 0 ? '|' : '-');
+    printf("x\n");
+}
+
+/* The process that recorded is dead: what is in the file? */
+static int after(int seconds, bool proc) {
+    int64_t end = 0;
+    sst_store *store = NULL;
+    sst_info info = {0};
+    int i, result = open_box(&store, proc);
+    if (result == SST_OK) result = sst_store_info(store, &info);
+    if (result == SST_OK) result = sst_stream_info(streams[LATENCY], NULL, NULL, NULL, &end);
+    printf("opened again: %d rows were recovered from %s-live\n\n", (int)info.recovered_rows, PATH);
+    printf("stream    appends that had returned   rows in the file\n");
+    for (i = proc ? 0 : LATENCY; i < STREAMS && result == SST_OK; i++) {
+        uint64_t rows = sst_rows(streams[i]);
+        printf("%-8s  %25d   %16d   %s\n", names[i], (int)returned[i], (int)rows,
+               rows >= returned[i] ? "all there" : "ROWS ARE LOST");
+        if (rows < returned[i]) result = SST_ERR_CORRUPT;
+    }
+    if (result == SST_OK) print_table(end, seconds, proc);
+    if (result == SST_OK) print_plot(end, seconds);
+    printf("\nrecording goes on in the same file ...\n");
+    if (result == SST_OK) result = record(SECOND, proc, false);
+    for (i = proc ? 0 : LATENCY; i < STREAMS && result == SST_OK; i++) {
+        printf("%-8s  %d rows\n", names[i], (int)sst_rows(streams[i]));
+    }
+    if (sst_close(store) != SST_OK && result == SST_OK) result = SST_ERR_IO;
+    return result;
 }
 
 int main(void) {
-    static const char *const names[STREAMS] = {"cpu", "memory", "sleep"};
-    static const uint32_t fields[STREAMS] = {CPU_FIELDS, MEMORY_FIELDS, 0};
-    static const int64_t duration = 2000 * MS;
+    const char *text = getenv("DEMO_SECONDS");
+    int seconds = text != NULL && text[0] >= '1' && text[0] <= '9' ? text[0] - '0' : 6, result;
+    int shown = seconds > 1 ? seconds - 1 : 1;
     uint64_t probe[CPU_FIELDS];
     bool proc = read_cpu(probe) && read_memory(probe);
     sst_store *store = NULL;
-    const void *image;
-    size_t size = 0;
-    sst_report report = {0};
-    int i, result = sst_create(NULL, NULL, &store);
-    for (i = proc ? 0 : SLEEP; i < STREAMS && result == SST_OK; i++) {
-        sst_stream_desc desc = {0};
-        desc.name = names[i];
-        desc.type = i == SLEEP ? SST_I64 : SST_U64;
-        desc.shape[0] = fields[i];
-        result = sst_stream_create(store, &desc, &streams[i]);
-    }
-    if (!proc) printf("no /proc here: only the stream \"sleep\" is recorded\n");
-    printf("recording %d ms ...\n", (int)(duration / MS));
-    if (result == SST_OK) result = record(now(), duration, proc);
-    for (i = 0; i < STREAMS; i++) {
-        printf("  %-6s %6d rows\n", names[i], (int)sst_rows(streams[i]));
-    }
-    if (result == SST_OK) result = print_sleep(duration);
-    if (result == SST_OK && proc) result = print_cpu();
-    if (result == SST_OK) result = print_moments(duration, proc);
-    if (result == SST_OK) result = sst_image(store, &image, &size);
-    if (result == SST_OK) result = sst_verify(store, &report);
-    printf("\nimage of the store: %lu bytes, %d rows verified: %s\n", (unsigned long)size,
-           (int)report.rows, sst_result_name(result));
+    pid_t child;
+    remove(PATH);
+    remove(PATH "-live");
+    remove(PATH "-torn");
+    returned = (uint64_t *)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                                -1, 0);
+    if ((void *)returned == MAP_FAILED) return 1;
+    if (!proc) printf("no /proc here: only the stream \"latency\" is recorded\n");
+    printf("recording %d seconds into %s, then kill -9 ...\n", seconds, PATH);
+    fflush(stdout);
+    child = fork();
+    if (child < 0) return 1;
+    if (child == 0) _exit(open_box(&store, proc) != SST_OK ||
+                          record(seconds * SECOND, proc, true) != SST_OK);
+    waitpid(child, NULL, 0);
+    result = after(shown, proc);
     if (result != SST_OK) fprintf(stderr, "%s\n", sst_result_text(result));
-    sst_close(store);
     return result == SST_OK ? 0 : 1;
 }

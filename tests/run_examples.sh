@@ -35,7 +35,8 @@ for file in examples/*.c examples/*.cpp; do
     else
         case $with_arguments in *" $name "*) continue ;; esac
         # shellcheck disable=SC2086
-        (cd "$folder" && $limit "$program" > "$name.log" 2>&1 < /dev/null) || status=$?
+        (cd "$folder" && DEMO_SECONDS=2 $limit "$program" > "$name.log" 2>&1 < /dev/null) ||
+            status=$?
     fi
     if [ "$status" -eq 0 ]; then
         passed=$((passed + 1))
