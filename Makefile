@@ -1,14 +1,14 @@
 # streamstore.h is one file and needs no building. This builds and runs what is around it.
 #
 #     make            examples and tools
-#     make demo       runs examples/demo.c
+#     make demo       runs examples/demo.c, which leaves build/blackbox.sstore
 #     make test       every test, in under two minutes: needs a C compiler and make
 #     make check      the tests again under sanitizers and valgrind, and fuzzing; SCALE=0.1 is
 #                     a tenth of the rounds
 #     make fuzz       the fuzzers, each for SECONDS=600 on all processors; FUZZ=name: only that
 #                     one; AFL=1: with AFL++
 #     make coverage   what of the header the tests run; needs clang 19
-#     make bench      benchmarks
+#     make bench      benchmarks; BENCH=append: only tests/bench/bench_append
 #     make lint       the rules of the house
 #     make install    the header to $(DESTDIR)$(PREFIX)/include
 #
@@ -17,7 +17,7 @@
 CC = cc
 CXX = c++
 CFLAGS = -O2 -g
-TEST_CFLAGS = -O1 -g
+TEST_CFLAGS = -O1
 CXXFLAGS = -O2 -g
 PREFIX = /usr/local
 DESTDIR =
@@ -25,6 +25,7 @@ SCALE = 1
 SECONDS = 600
 FUZZ =
 AFL =
+BENCH =
 
 SETTINGS = BUILD=build MAKE='$(MAKE)' CC='$(CC)' CXX='$(CXX)' CFLAGS='$(CFLAGS)' \
     CXXFLAGS='$(CXXFLAGS)' SCALE='$(SCALE)'
@@ -34,7 +35,7 @@ all:
 
 demo:
 	@$(SETTINGS) sh tests/build.sh build/examples/demo
-	@build/examples/demo
+	@cd build && examples/demo
 
 # A program that does not compile counts as a failed test, so the run goes on without it.
 test:
@@ -52,7 +53,7 @@ coverage:
 	@$(SETTINGS) sh tests/coverage.sh
 
 bench:
-	@$(SETTINGS) sh tests/bench.sh
+	@$(SETTINGS) BENCH='$(BENCH)' sh tests/bench.sh
 
 lint:
 	@$(SETTINGS) sh tests/lint.sh

@@ -23,17 +23,17 @@ strict="$warn -Wconversion -Wsign-conversion -Wcast-align -Wcast-qual"
 relaxed="$warn -Wstrict-prototypes -Wno-unused-function -DSSTI_IMPOSSIBLE=__builtin_trap"
 
 headers=streamstore.h
-for file in tests/*.h tests/fuzz/*.h examples/*.h tools/*.h; do
+for file in tests/*.h tests/bench/*.h tests/fuzz/*.h examples/*.h tools/*.h; do
     [ -f "$file" ] && headers="$headers $file"
 done
 
-# rule group folder compiler flags source: a program and its place in the group.
+# rule group folder compiler flags source [libraries]: a program and its place in the group.
 rule() {
     name=${5##*/}
     program=$BUILD/$2/${name%.*}
     printf '%s: %s %s tests/build.sh\n' "$program" "$5" "$headers"
     printf '\t@echo "cc %s"; rm -f %s; mkdir -p %s\n' "$program" "$program" "$BUILD/$2"
-    printf '\t@%s %s -I. -o %s %s -pthread -lm\n' "$3" "$4" "$program" "$5"
+    printf '\t@%s %s -I. -o %s %s %s -pthread -lm\n' "$3" "$4" "$program" "$5" "${6-}"
     printf '%s: %s\n' "$1" "$program"
 }
 
@@ -46,7 +46,7 @@ mkdir -p "$BUILD"
         [ -f "$file" ] || continue
         # Every program compiles the whole header.
         case $file in
-            */test_kill.c | */test_threads.c | */test_live.c | */test_model.c) flags=$CFLAGS ;;
+            */test_kill.c | */test_threads.c | */test_live.c) flags=$CFLAGS ;;
             *) flags=$TEST_CFLAGS ;;
         esac
         rule tests tests "$CC -std=gnu99 $relaxed" "$flags" "$file"
@@ -66,7 +66,14 @@ mkdir -p "$BUILD"
             "$TEST_CFLAGS" "$file"
     done
     for file in tests/bench/*.c; do
-        [ -f "$file" ] && rule bench bench "$CC -std=gnu99 $relaxed" "$CFLAGS" "$file"
+        [ -f "$file" ] && rule bench bench "$CC -std=gnu99 $relaxed" "$CFLAGS" "$file" \
+            "\$\$(BUILD='$BUILD' CC='$CC' sh tests/bench/peers.sh $file)"
+    done
+    for file in tests/bench/*.cpp; do
+        [ -f "$file" ] || continue
+        if command -v "${CXX%% *}" > /dev/null; then
+            rule bench bench "$CXX -std=c++11 $warn -Wno-unused-function" "$CXXFLAGS" "$file"
+        fi
     done
 } > "$rules.new.$$"
 # Rewritten only when it changed, and in one step: several of us may be running.
