@@ -658,7 +658,7 @@ static void every_pair(void) { pairs_of_units(&small_image); }
 
 static void random_damage(void) {
     fixture *f = &small_image;
-    uint64_t random = test_seed(3), rounds = test_rounds(1500, 30000), i, n, at, size;
+    uint64_t random = test_seed(3), rounds = test_rounds(700, 30000), i, n, at, size;
     for (i = 0; i < rounds && !model_failed; i++) {
         model_seed = i;
         model_step = 300;
@@ -695,7 +695,7 @@ static void check_behind(fixture *f, const uint8_t *more, uint64_t size) {
 
 static void garbage_behind(void) {
     fixture *f = &small_image;
-    uint64_t random = test_seed(4), rounds = test_rounds(200, 3000), i, size, k;
+    uint64_t random = test_seed(4), rounds = test_rounds(100, 3000), i, size, k;
     uint8_t more[1000];
     for (i = 0; i < rounds && !model_failed; i++) {
         model_seed = i;
@@ -711,7 +711,7 @@ static void garbage_behind(void) {
 }
 
 static void random_bytes(void) {
-    uint64_t random = test_seed(5), rounds = test_rounds(2000, 100000), i, k;
+    uint64_t random = test_seed(5), rounds = test_rounds(1000, 100000), i, k;
     for (i = 0; i < rounds && !model_failed; i++) {
         size_t size = (size_t)test_below(&random, 700);
         uint8_t *bytes = (uint8_t *)model_memory(size);

@@ -593,7 +593,7 @@ static void create_and_read(void) {
 static void sessions(void) {
     const char *path = at("sessions.sst"), *crash = at("crash.sst");
     uint64_t random = test_seed(7), rows[KINDS] = {0}, round, n, session;
-    uint64_t rounds = test_rounds(6, 60);
+    uint64_t rounds = test_rounds(4, 60);
     for (round = 0; round < rounds && test_errors == 0; round++) {
         uint32_t begun = 0;
         memset(rows, 0, sizeof rows);
@@ -1824,7 +1824,7 @@ static void openings_fail(void) {
                               ON_MAP, ON_LOCK, ON_REMOVE, ON_RENAME, ON_SYNC_DIR, ON_ENTROPY};
     static const int errors[] = {SST_ERR_IO, SST_ERR_MEMORY, SST_OK};
     size_t size, i;
-    uint64_t limit = test_rounds(12, 400), nth;
+    uint64_t limit = test_rounds(8, 400), nth;
     uint8_t *bytes;
     mend_record r;
     int step, e, stays;
