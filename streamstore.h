@@ -387,9 +387,9 @@
  * ============================================================================================ */
 
 #define SST_VERSION_MAJOR 0
-#define SST_VERSION_MINOR 2
+#define SST_VERSION_MINOR 3
 #define SST_VERSION_PATCH 0
-#define SST_VERSION "0.2.0"
+#define SST_VERSION "0.3.0"
 
 #define SST_MAX_TIMELINES 4         /* further clocks of a stream */
 #define SST_MAX_STREAMS 65536u      /* per store */
@@ -9878,6 +9878,8 @@ SST_API int sst_compact(sst_store *source, const char *path, const sst_options *
  * >>history  What changed.
  * ============================================================================================
  *
+ * 0.3.0  sst_compact. A SYNC that jumps in sequence names the record before it; recovery begins with
+ *        one. Rows keep their numbers when the blocks at the end of a stream are lost.
  * 0.2.0  Recording to files: the companion, sessions, recovery, syncing, live readers.
  * 0.1.0  Stores in memory, the file format, streams of one field of a fixed shape, queries.
  */
