@@ -1,4 +1,4 @@
-/* streamstore.h - v0.2.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
+/* streamstore.h - v0.3.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
  *
  * In exactly one C or C++ file:      #define STREAMSTORE_IMPLEMENTATION
  *                                    #include "streamstore.h"
