@@ -8347,7 +8347,6 @@ SSTI_INLINE uint32_t ssti_rank_few(const uint8_t *times, uint32_t low, uint32_t 
 SSTI_INLINE uint32_t ssti_rank_array(const uint8_t *times, uint32_t low, uint32_t high,
                                      int64_t time) {
     uint32_t guess, tries;
-    if (high <= low) return low;            /* one row: times are anybody's with SST_TRUST */
     for (tries = 0; tries < 3 && high - low > 4 * SSTI_EVEN_ROWS; tries++) {
         guess = ssti_interpolate(ssti_get_time(times + (size_t)(low - 1) * 8),
                                  ssti_get_time(times + (size_t)high * 8), time, low, high);
