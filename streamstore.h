@@ -1163,11 +1163,9 @@ SST_DECL int sst_window_on(sst_stream *stream, uint32_t timeline, int64_t start,
 
 /* For the few functions that every append goes through. */
 #if defined(__GNUC__) && SSTI_HAS_OS
-#define ssti_prefetch(p) __builtin_prefetch(p)
 #define SSTI_INLINE static inline __attribute__((always_inline))
 #else
 #define SSTI_INLINE static
-#define ssti_prefetch(p) ((void)(p))
 #endif
 
 #if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
@@ -1197,9 +1195,8 @@ SST_DECL int sst_window_on(sst_stream *stream, uint32_t timeline, int64_t start,
 #ifndef SSTI_INDEX_BLOCKS
 #define SSTI_INDEX_BLOCKS 4096u     /* blocks between two INDEX records */
 #endif
-#define SSTI_TABLE_MIN_ROWS 16384u
 #ifndef SSTI_TABLE_MIN_BLOCKS
-#define SSTI_TABLE_MIN_BLOCKS 8u    /* fewer, and fewer rows, are searched by bisection */
+#define SSTI_TABLE_MIN_BLOCKS 8u    /* fewer are searched by bisection */
 #endif
 #ifndef SSTI_TAIL_FIRST_BYTES
 #define SSTI_TAIL_FIRST_BYTES 16384u    /* a stream's first half of a tail */
@@ -3270,9 +3267,8 @@ typedef struct ssti_block {
 /* What readers know of the blocks of a chunk, made at the first use.
  *
  * where[block * columns + column]: 0: not looked at; else the column was found sound (its pieces,
- * with SSTI_WHERE_LARGE, have bits of their own, until all are) and begins this many 64-byte units
- * after the start of its record. pieces[block]: bits of all large columns of the block, in their
- * order. */
+ * with SSTI_WHERE_LARGE, have bits of their own) and begins this many 64-byte units after the
+ * start of its record. pieces[block]: bits of all large columns of the block, in their order. */
 typedef struct ssti_known {
     uint32_t *where;
     uint32_t **pieces;
@@ -3574,19 +3570,9 @@ static uint32_t *ssti_piece_bits(const ssti_look *k, uint32_t block) {
     return bits;
 }
 
-/* Are the first n bits set? */
-static bool ssti_bits_all(const uint32_t *bits, uint64_t n) {
-    uint64_t i;
-    for (i = 0; i < n / 32; i++) {
-        if (ssti_atomic_load(&bits[i]) != UINT32_MAX) return false;
-    }
-    return n % 32 == 0 || ssti_atomic_load(&bits[i]) == ((uint32_t)1 << (n % 32)) - 1;
-}
-
-/* Checks the pieces of a large column that the rows lie in, where that was not done before. When
- * all are known to be sound, *where tells so from now on. */
-static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
-                             uint32_t *where) {
+/* Checks the pieces of a large column that the rows lie in, where that was not done before. */
+static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column,
+                             ssti_range rows) {
     const ssti_block *b = ssti_list_at(k->list, block);
     const ssti_column *col = &k->series->columns[column];
     uint64_t i = rows.first * col->row_bytes / SSTI_PIECE_BYTES;
@@ -3618,9 +3604,6 @@ static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column
                                 b->first_row + i * SSTI_PIECE_BYTES / col->row_bytes);
         }
         ssti_atomic_or(&bits[i / 32], 1u << (i % 32));
-    }
-    if (open && ssti_bits_all(bits, (e.stored + SSTI_PIECE_BYTES - 1) / SSTI_PIECE_BYTES)) {
-        ssti_word_store(where, ssti_word_load(where) & ~SSTI_WHERE_LARGE);
     }
     return SST_OK;
 }
@@ -3806,9 +3789,7 @@ static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column,
         SSTI_TRY(ssti_column_check(k, block, column, where));
         at = ssti_word_load(where);
     }
-    if ((at & SSTI_WHERE_LARGE) != 0) {
-        SSTI_TRY(ssti_pieces_check(k, block, column, rows, where));
-    }
+    if ((at & SSTI_WHERE_LARGE) != 0) SSTI_TRY(ssti_pieces_check(k, block, column, rows));
     offset = (uint64_t)(at & ~SSTI_WHERE_LARGE) * 64;
     if (data != NULL) {
         *out = data + (size_t)offset + (size_t)rows.first * row_bytes;
@@ -3821,17 +3802,6 @@ static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column,
     }
     return ssti_cache_read(k, b, b->offset + offset + rows.first * row_bytes,
                            rows.count * row_bytes, out);
-}
-
-/* A column of a block that lies in memory and is known to be sound; NULL: it is not. */
-SSTI_INLINE const uint8_t *ssti_column_ready(const ssti_look *k, uint32_t block,
-                                             uint32_t column) {
-    uint32_t place, chunk = ssti_chunk(block, &place), at;
-    const uint32_t *where = ssti_atomic_load(&k->list->known[chunk].where);
-    const uint8_t *data = ssti_atomic_load(&k->list->chunks[chunk][place].data);
-    if (where == NULL || data == NULL) return NULL;
-    at = ssti_word_load(where + (size_t)place * k->series->column_count + column);
-    return at - 1u >= SSTI_WHERE_LARGE - 1u ? NULL : data + (size_t)at * 64;
 }
 
 /* Lends rows of one column of a block, checked: until the next call where blocks are read and not
@@ -3906,36 +3876,15 @@ static void ssti_table_set(ssti_table *t, uint64_t i, uint64_t entry) {
     else ssti_put64(to, entry);
 }
 
-/* Is a table worth its bytes? Fewer blocks and rows are searched by bisection. */
-static bool ssti_table_worth(const ssti_look *k) {
-    return k->blocks >= SSTI_TABLE_MIN_BLOCKS || k->sealed >= SSTI_TABLE_MIN_ROWS;
-}
-
-/* The times that a table covers: those of all blocks, but for a few first or last ones where the
- * others are four times as dense without them. A clock that was set while one recorded would make
- * every bucket too wide. */
-static void ssti_table_range(const ssti_look *k, ssti_table *t) {
-    uint32_t few = 1 + k->blocks / 64, i;
-    t->first = ssti_list_at(k->list, 0)->first_time;
-    t->last = ssti_list_at(k->list, k->blocks - 1)->last_time;
-    if (k->blocks < 4) return;
-    for (i = 0; i < 2; i++) {
-        int64_t first = i == 0 ? ssti_list_at(k->list, few)->first_time : t->first;
-        int64_t last = i == 0 ? t->last : ssti_list_at(k->list, k->blocks - 1 - few)->last_time;
-        if (((uint64_t)t->last - (uint64_t)t->first) / 4 > (uint64_t)last - (uint64_t)first) {
-            t->first = first;
-            t->last = last;
-        }
-    }
-}
-
-/* Chooses the buckets for the blocks of the look: about eight rows each. */
+/* Chooses the buckets for the blocks of the look: about sixteen rows each. */
 static void ssti_table_plan(const ssti_look *k, ssti_table *t) {
+    const ssti_block *last = ssti_list_at(k->list, k->blocks - 1);
     uint64_t span, most = 1, rows = 0;
     uint32_t i, block_bits = 0;
     memset(t, 0, sizeof *t);
     t->blocks = k->blocks;
-    ssti_table_range(k, t);
+    t->first = ssti_list_at(k->list, 0)->first_time;
+    t->last = last->last_time;
     for (i = 0; i < k->blocks; i++) {
         uint32_t n = ssti_list_at(k->list, i)->rows;
         rows += n;
@@ -3945,7 +3894,7 @@ static void ssti_table_plan(const ssti_look *k, ssti_table *t) {
     while ((t->blocks >> block_bits) != 0) block_bits++;
     t->width = t->row_bits + block_bits <= 32 ? 4 : 8;
     span = (uint64_t)t->last - (uint64_t)t->first;
-    while (t->shift < 63 && (span >> t->shift) >= rows / 8 + 1) t->shift++;
+    while (t->shift < 63 && (span >> t->shift) >= rows / 16 + 1) t->shift++;
     t->count = (span >> t->shift) + 2;
 }
 
@@ -3963,7 +3912,6 @@ static int ssti_table_fill(const ssti_look *k, ssti_table *t) {
         for (row = 0; row < b->rows; row++) {
             int64_t time = ssti_get_time(times + (size_t)row * 8);
             uint64_t bucket = ((uint64_t)time - (uint64_t)t->first) >> t->shift;
-            if (time < t->first || time > t->last) continue;
             if (bucket >= t->count) return SST_ERR_CORRUPT;
             while (next <= bucket) ssti_table_set(t, next++, ((uint64_t)i << t->row_bits) | row);
         }
@@ -3978,7 +3926,7 @@ static ssti_table *ssti_table_make(const ssti_look *k) {
     ssti_table *t = (ssti_table *)ssti_alloc(a, sizeof *t);
     if (t == NULL) return NULL;
     ssti_table_plan(k, t);
-    if (!SSTI_NEVER_64(t->count > SIZE_MAX / 8)) {      /* at most rows / 8 + 3 */
+    if (!SSTI_NEVER_64(t->count > SIZE_MAX / 8)) {      /* at most rows / 16 + 3 */
         t->memory_bytes = (size_t)t->count * t->width;
         t->memory = ssti_alloc(a, t->memory_bytes);
     }
@@ -4058,7 +4006,7 @@ static void ssti_table_add(const ssti_look *k) {
 static const ssti_table *ssti_table_get(const ssti_look *k) {
     ssti_series *s = k->series;
     uint32_t tried;
-    if (!ssti_table_worth(k)) return NULL;
+    if (k->blocks < SSTI_TABLE_MIN_BLOCKS) return NULL;
     tried = ssti_atomic_load(&s->table_tried);
     if (k->blocks / 2 >= tried) {
 #if SSTI_HAS_THREADS
@@ -7731,8 +7679,7 @@ static int ssti_table_write(ssti_series *s) {
     look.error = &unused;
     look.list = s->list;
     look.blocks = s->list->count;
-    look.sealed = ssti_list_end(look.list, look.blocks);
-    if (!ssti_table_worth(&look) ||
+    if (look.blocks < SSTI_TABLE_MIN_BLOCKS ||
         look.blocks - s->table_blocks <= s->table_blocks / 8) return SST_OK;
     t = ssti_atomic_load(&s->table);
     if (t == NULL || t->blocks != look.blocks) t = made = ssti_table_make(&look);
@@ -8317,51 +8264,15 @@ static int ssti_rank_block(const ssti_look *k, uint32_t clock, int64_t time, sst
     return SST_OK;
 }
 
-/* Where a time would be between two others if the rows [low, high) lay evenly between those. */
-SSTI_INLINE uint32_t ssti_interpolate(int64_t before, int64_t after, int64_t time, uint32_t low,
-                                      uint32_t high) {
-    uint64_t span = (uint64_t)after - (uint64_t)before, at = (uint64_t)time - (uint64_t)before;
-    while (span > UINT32_MAX) {
-        span >>= 8;
-        at >>= 8;
-    }
-    return low + (uint32_t)(at * (high - low) / (span + 1));
-}
-
-/* The same for n rows from low on, by bisection without branches: which half is a coin toss. */
-SSTI_INLINE uint32_t ssti_rank_few(const uint8_t *times, uint32_t low, uint32_t n, int64_t time) {
-    while (n != 0) {
-        uint32_t half = n - n / 2;
-        bool before = ssti_get_time(times + (size_t)(low + half - 1) * 8) <= time;
-        low += half & (0u - (uint32_t)before);
-        n -= half;
+/* How many rows of [low, high) of an array of times, all before low being so, are at or before
+ * a time. */
+static uint32_t ssti_rank_array(const uint8_t *times, uint32_t low, uint32_t high, int64_t time) {
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (ssti_get_time(times + (size_t)middle * 8) <= time) low = middle + 1;
+        else high = middle;
     }
     return low;
-}
-
-#define SSTI_EVEN_ROWS 8u               /* how far from where one would expect it a row may be */
-
-/* How many rows of [low, high) of an array of times, all before low (at least one) being so, are at
- * or before a time; the one at high is not. Guesses by interpolation (Peterson: Addressing for
- * random-access storage, 1957) a few times, then bisects. */
-SSTI_INLINE uint32_t ssti_rank_array(const uint8_t *times, uint32_t low, uint32_t high,
-                                     int64_t time) {
-    uint32_t guess, tries;
-    for (tries = 0; tries < 3 && high - low > 4 * SSTI_EVEN_ROWS; tries++) {
-        guess = ssti_interpolate(ssti_get_time(times + (size_t)(low - 1) * 8),
-                                 ssti_get_time(times + (size_t)high * 8), time, low, high);
-        if (guess < low + SSTI_EVEN_ROWS) guess = low + SSTI_EVEN_ROWS;
-        if (guess > high - SSTI_EVEN_ROWS) guess = high - SSTI_EVEN_ROWS;
-        if (ssti_get_time(times + (size_t)(guess - SSTI_EVEN_ROWS) * 8) > time) {
-            high = guess - SSTI_EVEN_ROWS;
-        } else if (ssti_get_time(times + (size_t)(guess + SSTI_EVEN_ROWS) * 8) <= time) {
-            low = guess + SSTI_EVEN_ROWS + 1;
-        } else {
-            low = guess - SSTI_EVEN_ROWS + 1;
-            high = guess + SSTI_EVEN_ROWS;
-        }
-    }
-    return ssti_rank_few(times, low, high - low, time);
 }
 
 /* How many rows of a block are at or before a time on a clock. The first is, the last is not. */
@@ -8512,70 +8423,6 @@ static int ssti_find(const ssti_look *k, uint32_t clock, int64_t time, sst_match
     return SST_OK;
 }
 
-/* ---- the quick way: a time that the table leads to, in blocks that were looked at before ---- */
-
-/* The row in force at a time. */
-typedef struct ssti_spot {
-    const ssti_block *b;
-    const uint8_t *times;           /* of the block */
-    uint32_t block, row;            /* in the block */
-} ssti_spot;
-
-/* The two entries of the table around a time. */
-SSTI_INLINE bool ssti_quick_bucket(const ssti_look *k, const ssti_table *t, int64_t time,
-                                   uint64_t *bucket) {
-    if (t == NULL || time < t->first || time > t->last || t->blocks > k->blocks) return false;
-    *bucket = ((uint64_t)time - (uint64_t)t->first) >> t->shift;
-    return *bucket + 1 < t->count;
-}
-
-/* Is the last row of a block, which is at or before the time, the one in force? */
-static bool ssti_quick_last(const ssti_look *k, uint32_t block, int64_t time) {
-    const ssti_block *b = ssti_list_at(k->list, block), *next;
-    if (block + 1 == k->blocks) return k->rows == k->sealed;
-    next = ssti_list_at(k->list, block + 1);
-    return time < next->first_time && next->first_row == b->first_row + b->rows;
-}
-
-/* Goes to the row by the bucket of its time. False: not the quick way. Whatever the table says, the
- * row is at or before the time and the next one is not. */
-SSTI_INLINE bool ssti_quick(const ssti_look *k, const ssti_table *t, uint64_t bucket, int64_t time,
-                            ssti_spot *spot) {
-    uint64_t low = ssti_table_entry(t, bucket), high = ssti_table_entry(t, bucket + 1);
-    uint64_t mask = ((uint64_t)1 << t->row_bits) - 1;
-    uint32_t block = (uint32_t)(low >> t->row_bits), row = (uint32_t)(low & mask), end;
-    const ssti_block *b;
-    if (low >> t->row_bits >= k->blocks) return false;
-    b = ssti_list_at(k->list, block);
-    if (row == 0 && time < b->first_time) {
-        if (block == 0) return false;
-        b = ssti_list_at(k->list, --block);
-        row = b->rows;
-    }
-    end = high >> t->row_bits == block ? (uint32_t)(high & mask) : b->rows;
-    if (end >= b->rows) end = b->rows - 1;
-    spot->b = b;
-    spot->block = block;
-    spot->times = ssti_column_ready(k, block, 0);
-    if (spot->times == NULL || time < b->first_time) return false;
-    if (time >= b->last_time) {
-        spot->row = b->rows - 1;
-        return ssti_quick_last(k, block, time);
-    }
-    if (row == 0) row = 1;
-    if (row > end) return false;
-    if (end - row <= 4 * SSTI_EVEN_ROWS) {
-        row = ssti_rank_few(spot->times, row, end - row, time);
-    } else {
-        if (ssti_get_time(spot->times + (size_t)(row - 1) * 8) > time ||
-            ssti_get_time(spot->times + (size_t)end * 8) <= time) return false;
-        row = ssti_rank_array(spot->times, row, end, time);
-    }
-    spot->row = row - 1;
-    return ssti_get_time(spot->times + (size_t)(row - 1) * 8) <= time &&
-           ssti_get_time(spot->times + (size_t)row * 8) > time;
-}
-
 /* ---- views ---- */
 
 static const uint64_t ssti_nothing[8] = {0, 0, 0, 0, 0, 0, 0, 0};
@@ -8698,27 +8545,6 @@ static int ssti_view_rows(sst_stream *stream, const ssti_look *k, ssti_range row
 }
 
 /* The same, and an empty view when it fails. */
-/* The same for one row that was found the quick way; false: not in place. */
-static bool ssti_view_spot(sst_stream *stream, const ssti_look *k, const ssti_spot *spot,
-                           sst_view *out) {
-    const ssti_series *s = stream->series;
-    uint32_t c;
-    if (!s->store->direct) return false;
-    memset(out, 0, sizeof *out);
-    for (c = 0; c < s->column_count; c++) {
-        const uint8_t *p = c == 0 ? spot->times : ssti_column_ready(k, spot->block, c);
-        if (p == NULL) return false;
-        ssti_view_column(stream, out, c, p + (size_t)spot->row * s->columns[c].row_bytes);
-    }
-    stream->column.offsets = NULL;
-    out->first_row = spot->b->first_row + spot->row;
-    out->count = 1;
-    out->columns = &stream->column;
-    out->column_count = 1;
-    out->stable = true;
-    return true;
-}
-
 static int ssti_view(sst_stream *stream, const ssti_look *k, ssti_range rows, sst_view *out) {
     int result = ssti_view_rows(stream, k, rows, out);
     if (result != SST_OK) ssti_view_empty(stream, out);
@@ -8794,14 +8620,9 @@ static int ssti_locate(sst_stream *stream, uint32_t clock, int64_t time, sst_mat
 
 static int ssti_at(sst_stream *stream, int64_t time, sst_view *out) {
     ssti_look k;
-    ssti_spot spot;
-    const ssti_table *t;
     uint64_t row;
     int result;
     SSTI_TRY(ssti_look_stream(&k, stream));
-    t = ssti_table_get(&k);
-    if (ssti_quick_bucket(&k, t, time, &row) && ssti_quick(&k, t, row, time, &spot) &&
-        ssti_view_spot(stream, &k, &spot, out)) return SST_OK;
     result = ssti_find(&k, 0, time, SST_AT_OR_BEFORE, &row);
     if (result == SST_OK) return ssti_view(stream, &k, ssti_one_row(row), out);
     ssti_view_empty(stream, out);
@@ -9085,109 +8906,11 @@ static int ssti_sample_one(sst_stream *stream, const ssti_look *k, const ssti_sa
     return ssti_fetch(k, stream->series->column_count - 1, ssti_one_row(row), to);
 }
 
-#define SSTI_SAMPLE_BATCH 64u
-
-/* Samples found the quick way, up to a batch: what one step needs is fetched while the others are
- * at the step before, since a look-up in a large stream is a few waits for memory (Chen, Ailamaki,
- * Gibbons, Mowry: Improving hash join performance through prefetching, 2007). */
-typedef struct ssti_sampling {
-    uint64_t bucket[SSTI_SAMPLE_BATCH];     /* UINT64_MAX: not the quick way */
-    ssti_spot spot[SSTI_SAMPLE_BATCH];
-} ssti_sampling;
-
-/* Steps one and two: the table's entries, then the times that they lead to. */
-static void ssti_sampling_begin(const ssti_look *k, const ssti_table *t, const int64_t *times,
-                                size_t n, ssti_sampling *q) {
-    size_t i;
-    for (i = 0; i < n; i++) {
-        if (!ssti_quick_bucket(k, t, times[i], &q->bucket[i])) q->bucket[i] = UINT64_MAX;
-        else ssti_prefetch(t->entries + (size_t)q->bucket[i] * t->width);
-    }
-    for (i = 0; i < n; i++) {
-        uint64_t entry, block;
-        const uint8_t *p;
-        if (q->bucket[i] == UINT64_MAX) continue;
-        entry = ssti_table_entry(t, q->bucket[i]);
-        block = entry >> t->row_bits;
-        p = block < k->blocks ? ssti_column_ready(k, (uint32_t)block, 0) : NULL;
-        if (p == NULL) continue;
-        p += (size_t)(entry & (((uint64_t)1 << t->row_bits) - 1)) * 8;
-        ssti_prefetch(p);
-        ssti_prefetch(p + 64);
-    }
-}
-
-/* Which row a spot stands for; false: that needs more than its block. */
-SSTI_INLINE bool ssti_sampling_row(const ssti_samples *in, int64_t time, ssti_spot *spot,
-                                   bool *none) {
-    int64_t before, after;
-    *none = false;
-    if (in->how == SST_SAMPLE_PREVIOUS) return true;
-    if (in->how == SST_SAMPLE_LINEAR) return false;
-    before = ssti_get_time(spot->times + (size_t)spot->row * 8);
-    if (in->how == SST_SAMPLE_EXACT) {
-        *none = before != time;
-        return true;
-    }
-    if (spot->row + 1 >= spot->b->rows) return false;
-    after = ssti_get_time(spot->times + (size_t)(spot->row + 1) * 8);
-    if ((uint64_t)after - (uint64_t)time < (uint64_t)time - (uint64_t)before) spot->row++;
-    return true;
-}
-
-/* Samples [first, first + n), n at most a batch. */
-static int ssti_sample_batch(sst_stream *stream, const ssti_look *k, const ssti_samples *in,
-                             size_t first, size_t n) {
-    const ssti_table *t = ssti_table_get(k);
-    const int64_t *times = in->times + first;
-    const uint8_t *value[SSTI_SAMPLE_BATCH];
-    uint32_t column = stream->series->column_count - 1;
-    ssti_sampling q;
-    size_t i;
-    ssti_sampling_begin(k, t, times, n, &q);
-    for (i = 0; i < n; i++) {           /* step three: the row, and where its value is */
-        bool none = false;
-        value[i] = NULL;
-        if (q.bucket[i] == UINT64_MAX || !ssti_quick(k, t, q.bucket[i], times[i], &q.spot[i]) ||
-            !ssti_sampling_row(in, times[i], &q.spot[i], &none)) {
-            q.bucket[i] = UINT64_MAX;
-        } else if (none) {
-            value[i] = (const uint8_t *)ssti_nothing;
-        } else if (in->values != NULL) {
-            value[i] = ssti_column_ready(k, q.spot[i].block, column);
-            if (value[i] == NULL) q.bucket[i] = UINT64_MAX;
-            else value[i] += (size_t)q.spot[i].row * in->bytes;
-            ssti_prefetch(value[i]);
-        }
-    }
-    for (i = 0; i < n; i++) {
-        const ssti_spot *spot = &q.spot[i];
-        bool none = value[i] == (const uint8_t *)ssti_nothing;
-        uint8_t *to = in->values == NULL ? NULL : in->values + (first + i) * in->bytes;
-        if (q.bucket[i] == UINT64_MAX) {
-            SSTI_TRY(ssti_sample_one(stream, k, in, first + i));
-            continue;
-        }
-        if (in->rows != NULL) {
-            in->rows[first + i] = none ? -1 : (int64_t)(spot->b->first_row + spot->row);
-        }
-        if (to == NULL) continue;
-        if (none) memset(to, 0, in->bytes);
-        else if (in->bytes == 8) memcpy(to, value[i], 8);
-        else memcpy(to, value[i], in->bytes);
-        if (!none) ssti_swap_elements(to, in->bytes, stream->series->columns[column].element);
-    }
-    return SST_OK;
-}
-
 static int ssti_sample(sst_stream *stream, const ssti_samples *in) {
     ssti_look k;
-    size_t i, n;
+    size_t i;
     SSTI_TRY(ssti_look_stream(&k, stream));
-    for (i = 0; i < in->n; i += n) {
-        n = in->n - i < SSTI_SAMPLE_BATCH ? in->n - i : SSTI_SAMPLE_BATCH;
-        SSTI_TRY(ssti_sample_batch(stream, &k, in, i, n));
-    }
+    for (i = 0; i < in->n; i++) SSTI_TRY(ssti_sample_one(stream, &k, in, i));
     return SST_OK;
 }
 
@@ -9793,10 +9516,6 @@ SST_API int sst_compact(sst_store *source, const char *path, const sst_options *
 #undef SSTI_RACE
 #undef SSTI_HUGE
 #undef SSTI_NEVER_64
-#undef ssti_prefetch
-#undef SSTI_TABLE_MIN_ROWS
-#undef SSTI_EVEN_ROWS
-#undef SSTI_SAMPLE_BATCH
 #undef SSTI_COPY_BYTES
 #undef SSTI_COPY_COLUMN_MAX
 #undef SSTI_FETCH_MISSES
