@@ -9597,8 +9597,8 @@ SST_API int sst_compact(sst_store *source, const char *path, const sst_options *
  * >>history  What changed.
  * ============================================================================================
  *
- * 0.3.0  sst_compact. A SYNC that jumps in sequence names the record before it; recovery begins with
- *        one. Rows keep their numbers when the blocks at the end of a stream are lost.
+ * 0.3.0  sst_compact. A SYNC that jumps in sequence names the record before it; recovery begins
+ *        with one. Rows keep their numbers when the blocks at the end of a stream are lost.
  * 0.2.0  Recording to files: the companion, sessions, recovery, syncing, live readers.
  * 0.1.0  Stores in memory, the file format, streams of one field of a fixed shape, queries.
  */
