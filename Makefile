@@ -18,6 +18,7 @@ CC = cc
 CXX = c++
 CFLAGS = -O2 -g
 TEST_CFLAGS = -O1
+SHORT_CFLAGS = -O0
 CXXFLAGS = -O2 -g
 PREFIX = /usr/local
 DESTDIR =
@@ -40,7 +41,7 @@ demo:
 # A program that does not compile counts as a failed test, so the run goes on without it.
 test:
 	-@$(SETTINGS) TEST_CFLAGS='$(TEST_CFLAGS)' TEST_CXXFLAGS='$(TEST_CFLAGS)' \
-	    sh tests/build.sh tests examples tools
+	    SHORT_CFLAGS='$(SHORT_CFLAGS)' sh tests/build.sh tests examples tools
 	@$(SETTINGS) sh tests/run.sh
 
 check:

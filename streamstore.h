@@ -1,4 +1,4 @@
-/* streamstore.h - v0.3.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
+/* streamstore.h - v0.4.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
  *
  * In exactly one C or C++ file:      #define STREAMSTORE_IMPLEMENTATION
  *                                    #include "streamstore.h"
@@ -21,17 +21,19 @@
  *     >>api-memory   Declarations: results, allocators, I/O, hashes.
  *     >>api-store    Declarations: create, open, image, metadata, verify.
  *     >>api-stream   Declarations: streams and appending.
- *     >>api-query    Declarations: locate, at, window, slice, sample, gather.
+ *     >>api-query    Declarations: locate, at, window, slice, sample, gather, snapshot, replay.
+ *     >>api-buf      Declarations: growable mapped buffers.
  *     >>base         Checked arithmetic, little-endian access, atomics, memory, errors.
  *     >>os-posix     Linux, the BSDs, macOS: sst_io_default() and a few sstp_ functions.
  *     >>os-none      No operating system.
  *     >>hash         CRC-32C.
+ *     >>buf          Growable mapped buffers.
  *     >>record       Reading and writing records: the only code that knows the bytes.
  *     >>index        Block lists, INDEX and TABLE records.
  *     >>live         The companion: tails that survive the process.
  *     >>stream       Streams: tails, append, seal.
  *     >>store        Stores: create, open, image, metadata, close.
- *     >>query        locate, at, window, slice, sample, gather.
+ *     >>query        locate, at, window, slice, sample, gather, snapshot, replay.
  *     >>admin        Verify, compact.
  *     >>history      What changed.
  *     >>licence      Public domain or MIT-0.
@@ -258,7 +260,8 @@
  * after S ends the file: nothing behind it counts. There, a BLOCK validates only if all its
  * columns do. A record before S that does not validate is damage: a scan looks for the next
  * multiple of 64 where a record header validates with a larger sequence number, and reports the
- * range between.
+ * range between. Damage is also a record before S at whose end none follows on, while a
+ * record header validates within it: its size is wrong.
  *
  * RECORDS
  *
@@ -291,7 +294,8 @@
  *
  * BLOCK holds consecutive rows of one stream. Blocks of a stream come in the order of their
  * rows and never overlap: each begins at the row where the one before ended or, after damage,
- * later. The payload is a directory and columns:
+ * later. One whose payload has no room for so many raw rows is passed over. The payload is a
+ * directory and columns:
  *
  *     at   size  field
  *      0     4   number of columns n
@@ -372,11 +376,16 @@
  *     27     5   zero
  *     32     8   number of entries: one per bucket and one more
  *     40    24   zero
- *     64     .   entries: block << r | row within the block, both counted from 0
+ *     64     .   entries: block << r | row within the block, both counted from 0; then tables of
+ *                crowded buckets
  *
  * Entry i is the place of the first row with a time of at least first time + i * 2^w; the last
- * entry and those without such a row are the place behind the last covered row, covered << r. It
- * is a hint: a reader checks what it finds by it.
+ * entry and those without such a row are the place behind the last covered row, covered << r. An
+ * entry with its highest bit set names a table of the rows of that bucket, which is only as wide as
+ * they are: it begins 16 bytes times the other bits behind offset 64, with int64 time of its first
+ * row, int64 time of its last row, uint64 place of its first row, uint32 number of entries, a byte
+ * w, 3 zero bytes and then entries of the same kind, the last one the place behind its last row. No
+ * row is behind more than four tables. All this is a hint: a reader checks what it finds by it.
  *
  * OPENING a file whose last 64 bytes are a valid END that is not marked unsynced costs the file
  * header, END and the chain of INDEX records. Every other file is read by hopping.
@@ -387,9 +396,9 @@
  * ============================================================================================ */
 
 #define SST_VERSION_MAJOR 0
-#define SST_VERSION_MINOR 3
+#define SST_VERSION_MINOR 4
 #define SST_VERSION_PATCH 0
-#define SST_VERSION "0.3.0"
+#define SST_VERSION "0.4.0"
 
 #define SST_MAX_TIMELINES 4         /* further clocks of a stream */
 #define SST_MAX_STREAMS 65536u      /* per store */
@@ -507,6 +516,7 @@ typedef enum sst_flags {
 
 typedef struct sst_store sst_store;
 typedef struct sst_stream sst_stream;
+typedef struct sst_replay sst_replay;
 
 typedef struct sst_key {
     uint32_t kind, size;
@@ -551,6 +561,42 @@ typedef struct sst_view {
     const uint8_t *row_flags;
     bool stable;
 } sst_view;
+
+/* Where the memory of a buffer is. */
+typedef enum sst_buf_kind {
+    SST_BUF_ANON = 0,           /* the process's own */
+    SST_BUF_TEMP,               /* a file without a name: may be larger than memory */
+    SST_BUF_FILE,               /* a file that stays */
+    SST_BUF_FIXED,              /* the caller's */
+    SST_BUF_KIND_32BIT = 0x7FFFFFFF
+} sst_buf_kind;
+
+/* A growable buffer; {0} before sst_buf_open. data, size and capacity may be read, and data[0] to
+ * data[size - 1] written, at any time; nothing here may be changed but by the functions. */
+typedef struct sst_buf {
+    void *data;                 /* aligned to 64 bytes; FIXED: as it is, NO_OS: as malloc does */
+    uint64_t size;              /* bytes in use */
+    uint64_t capacity;          /* bytes there is memory for */
+    uint64_t reserve;           /* bytes of address range: up to here `data` stays where it is */
+    uint64_t moves;             /* how often it has moved */
+    uint64_t step;
+    uint64_t dirty;             /* bytes that were in use at some time */
+    sst_buf_kind kind;
+    uint32_t open;
+    void *file;
+    void *range;                /* the address range, and its bytes */
+    size_t range_bytes;
+} sst_buf;
+
+/* Zero-initialised: a growing buffer in anonymous memory. */
+typedef struct sst_buf_desc {
+    sst_buf_kind kind;
+    const char *path;           /* FILE: its path. TEMP: a folder, or NULL: $TMPDIR, else /tmp */
+    void *memory;               /* FIXED: `capacity` bytes of it, which outlive the buffer */
+    uint64_t capacity;          /* bytes to have memory for from the beginning; may be 0 */
+    uint64_t reserve;           /* bytes of address range; 0: 64 GiB, 32-bit hosts: `capacity` */
+    uint64_t step;              /* grows by multiples of so many bytes; 0: doubles */
+} sst_buf_desc;
 
 /* The last failure of a handle, or why a store could not be made or opened. */
 typedef struct sst_error {
@@ -747,6 +793,11 @@ typedef struct sst_row {
 #define sst_abort SST_JOIN(STREAMSTORE_PREFIX, sst_abort)
 #define sst_arena_allocator SST_JOIN(STREAMSTORE_PREFIX, sst_arena_allocator)
 #define sst_at SST_JOIN(STREAMSTORE_PREFIX, sst_at)
+#define sst_buf_append SST_JOIN(STREAMSTORE_PREFIX, sst_buf_append)
+#define sst_buf_close SST_JOIN(STREAMSTORE_PREFIX, sst_buf_close)
+#define sst_buf_open SST_JOIN(STREAMSTORE_PREFIX, sst_buf_open)
+#define sst_buf_reset SST_JOIN(STREAMSTORE_PREFIX, sst_buf_reset)
+#define sst_buf_resize SST_JOIN(STREAMSTORE_PREFIX, sst_buf_resize)
 #define sst_close SST_JOIN(STREAMSTORE_PREFIX, sst_close)
 #define sst_crc32c SST_JOIN(STREAMSTORE_PREFIX, sst_crc32c)
 #define sst_create SST_JOIN(STREAMSTORE_PREFIX, sst_create)
@@ -763,12 +814,19 @@ typedef struct sst_row {
 #define sst_open_memory SST_JOIN(STREAMSTORE_PREFIX, sst_open_memory)
 #define sst_poll SST_JOIN(STREAMSTORE_PREFIX, sst_poll)
 #define sst_remove_meta SST_JOIN(STREAMSTORE_PREFIX, sst_remove_meta)
+#define sst_replay_close SST_JOIN(STREAMSTORE_PREFIX, sst_replay_close)
+#define sst_replay_next SST_JOIN(STREAMSTORE_PREFIX, sst_replay_next)
+#define sst_replay_open SST_JOIN(STREAMSTORE_PREFIX, sst_replay_open)
+#define sst_replay_prev SST_JOIN(STREAMSTORE_PREFIX, sst_replay_prev)
+#define sst_replay_seek SST_JOIN(STREAMSTORE_PREFIX, sst_replay_seek)
 #define sst_result_name SST_JOIN(STREAMSTORE_PREFIX, sst_result_name)
 #define sst_result_text SST_JOIN(STREAMSTORE_PREFIX, sst_result_text)
 #define sst_rows SST_JOIN(STREAMSTORE_PREFIX, sst_rows)
 #define sst_sample SST_JOIN(STREAMSTORE_PREFIX, sst_sample)
 #define sst_set_meta SST_JOIN(STREAMSTORE_PREFIX, sst_set_meta)
 #define sst_slice SST_JOIN(STREAMSTORE_PREFIX, sst_slice)
+#define sst_snapshot SST_JOIN(STREAMSTORE_PREFIX, sst_snapshot)
+#define sst_snapshot_rows SST_JOIN(STREAMSTORE_PREFIX, sst_snapshot_rows)
 #define sst_store_error SST_JOIN(STREAMSTORE_PREFIX, sst_store_error)
 #define sst_store_info SST_JOIN(STREAMSTORE_PREFIX, sst_store_info)
 #define sst_stream_close SST_JOIN(STREAMSTORE_PREFIX, sst_stream_close)
@@ -934,7 +992,7 @@ SST_DECL int sst_verify(sst_store *store, sst_report *report);
  * (up to 2^32 - 1 rows, 64 GiB a column). Rows keep their numbers; metadata and what is finished
  * stay; uuid and creation time are new. path and the other options are as for sst_create, which
  * makes the file (SST_REPLACE removes one that is there before anything is written); a failure
- * removes it again. A writable source is flushed first. Takes 1 MiB of memory, or a row, whatever
+ * removes it again. A writable source is flushed first. Takes 8 MiB of memory, or a row, whatever
  * the streams hold; the source is read twice.
  * SST_ERR_ARG: path is NULL, or leads to the source itself. SST_ERR_CORRUPT: rows of the source
  * are damaged. SST_ERR_UNSUPPORTED: it has a stream that this version cannot read. Otherwise as
@@ -1041,7 +1099,7 @@ SST_DECL int sst_append_bool(sst_stream *stream, int64_t time, bool value);
 SST_DECL int sst_stream_finish(sst_stream *stream);
 
 /* ============================================================================================
- * >>api-query  Declarations: locate, at, window, slice, sample, gather.
+ * >>api-query  Declarations: locate, at, window, slice, sample, gather, snapshot, replay.
  * ============================================================================================
  *
  * Every query: SST_ERR_ARG for NULL and unknown flags; SST_ERR_CORRUPT when a column it needs is
@@ -1107,7 +1165,82 @@ SST_DECL int sst_locate_on(sst_stream *stream, uint32_t timeline, int64_t time, 
 SST_DECL int sst_window_on(sst_stream *stream, uint32_t timeline, int64_t start, int64_t end,
                            uint32_t flags, sst_view *out);
 
+/* The state at a time: views[n], the row in force in each of n streams, count 0 where there is none
+ * yet. The streams may be of different stores; each handle once (a view is lent by its handle until
+ * the handle's next query). SST_ERR_ARG: something is NULL, or a handle is there twice. After
+ * another failure, that of sst_at for one of them, the views are undefined. */
+SST_DECL int sst_snapshot(sst_stream *const *streams, size_t n, int64_t time, sst_view *views);
+
+/* The same at m times, as row numbers for sst_gather or sst_slice: rows[m][n], -1 where there is no
+ * row yet. Results as sst_sample. */
+SST_DECL int sst_snapshot_rows(sst_stream *const *streams, size_t n, const int64_t *times,
+                               size_t m, int64_t *rows);
+
+/* A cursor over the rows of n streams, of one store or of several, in the order of time; rows of
+ * the same time in the order of the array. It begins before the first row that is not before
+ * `start`. It reads through handles of its own: those that were given may be used and closed
+ * meanwhile, but the stores must stay open until sst_replay_close. One thread at a time.
+ * SST_ERR_ARG: something is NULL, or n is 0. SST_ERR_MEMORY; otherwise as sst_replay_seek. */
+SST_DECL int sst_replay_open(sst_stream *const *streams, size_t n, int64_t start,
+                             sst_replay **out);
+
+/* NULL is fine. */
+SST_DECL void sst_replay_close(sst_replay *replay);
+
+/* The row behind the cursor, which steps over it: *stream (may be NULL) is its place in the array;
+ * the view has one row and is good until the next call with this replay. SST_ERR_NOT_FOUND: there
+ * is none, yet: of a store that is being recorded there may be one later. SST_ERR_CORRUPT: rows of
+ * one stream, whose place is in *stream, cannot be read; the next call goes on behind them. Other
+ * failures of reading are as in sst_slice, and the next call tries again. After a failure *row has
+ * no rows. */
+SST_DECL int sst_replay_next(sst_replay *replay, size_t *stream, sst_view *row);
+
+/* The row before the cursor, which steps back over it: after sst_replay_next the same row again. */
+SST_DECL int sst_replay_prev(sst_replay *replay, size_t *stream, sst_view *row);
+
+/* Puts the cursor before the first row that is not before `time`. Results as sst_locate, but
+ * SST_ERR_NOT_FOUND; after a failure the cursor is where it was. */
+SST_DECL int sst_replay_seek(sst_replay *replay, int64_t time);
+
 #endif /* SST_DECLARE_READ */
+
+/* ============================================================================================
+ * >>api-buf  Declarations: growable mapped buffers.
+ * ============================================================================================
+ *
+ * An array of bytes that grows at its end: in the process's own memory, on a file without a name
+ * (as large as the disk), on a file that stays, or in memory of the caller's. While it grows within
+ * its address range (desc.reserve), buf.data stays where it is; beyond, it moves, and buf.moves
+ * counts that. What it stands on is allocated before it is touched, so that a full disk is a result
+ * and not a signal. One thread at a time. A forked child shares the memory of TEMP and FILE; only
+ * one of the two may let those grow or close them. */
+
+/* Makes a buffer, or opens the file of one: its bytes are those of the file then. buf: zeros; desc
+ * NULL: a growing buffer in anonymous memory. To be closed with sst_buf_close.
+ * SST_ERR_STATE: it is open. SST_ERR_ARG: an unknown kind, FILE without a path, FIXED without
+ * memory, numbers above INT64_MAX / 4. SST_ERR_LOCKED: the file belongs to another buffer or is
+ * being recorded to. SST_ERR_FULL, SST_ERR_MEMORY, SST_ERR_IO, SST_ERR_NOT_FOUND (no such folder),
+ * SST_ERR_EXISTS (a link to a file that is not there), SST_ERR_LIMIT (TEMP: a path above 4064).
+ * SST_ERR_UNSUPPORTED: a file with STREAMSTORE_NO_OS or on a file system that can fail a store into
+ * allocated pages (btrfs, zfs, network ones); with STREAMSTORE_NO_MALLOC and _NO_OS all but FIXED.
+ * A process that dies leaves a FILE with buf.capacity bytes. */
+SST_DECL int sst_buf_open(sst_buf *buf, const sst_buf_desc *desc);
+
+/* Adds bytes at the end; they may be bytes of the buffer itself. When that fails nothing has
+ * changed. SST_ERR_FULL: no room on the disk or in the caller's memory. SST_ERR_MEMORY. SST_ERR_IO.
+ * SST_ERR_STATE: not open. SST_ERR_ARG: bytes is NULL and size is not 0. */
+SST_DECL int sst_buf_append(sst_buf *buf, const void *bytes, size_t size);
+
+/* Makes the buffer so large; bytes that are added are 0. Smaller: memory is kept. Results as
+ * sst_buf_append. */
+SST_DECL int sst_buf_resize(sst_buf *buf, uint64_t size);
+
+/* Makes the buffer empty and keeps its memory. */
+SST_DECL void sst_buf_reset(sst_buf *buf);
+
+/* Gives everything back; a FILE is left with buf.size bytes. *buf is zeros afterwards, whatever the
+ * result. NULL, or one that is not open, is fine. SST_ERR_IO: the file could not be cut to size. */
+SST_DECL int sst_buf_close(sst_buf *buf);
 
 #ifdef __cplusplus
 }
@@ -1163,9 +1296,13 @@ SST_DECL int sst_window_on(sst_stream *stream, uint32_t timeline, int64_t start,
 
 /* For the few functions that every append goes through. */
 #if defined(__GNUC__) && SSTI_HAS_OS
+#define ssti_prefetch(p) __builtin_prefetch(p)
+#define ssti_prefetch_write(p) __builtin_prefetch(p, 1)
 #define SSTI_INLINE static inline __attribute__((always_inline))
 #else
 #define SSTI_INLINE static
+#define ssti_prefetch(p) ((void)(p))
+#define ssti_prefetch_write(p) ((void)(p))
 #endif
 
 #if defined(__BYTE_ORDER__) && defined(__ORDER_BIG_ENDIAN__)
@@ -1195,8 +1332,12 @@ SST_DECL int sst_window_on(sst_stream *stream, uint32_t timeline, int64_t start,
 #ifndef SSTI_INDEX_BLOCKS
 #define SSTI_INDEX_BLOCKS 4096u     /* blocks between two INDEX records */
 #endif
+#ifndef SSTI_TABLE_ROWS
+#define SSTI_TABLE_ROWS 32u         /* in a bucket of a time table, at least, when times are even */
+#endif
+#define SSTI_TABLE_MIN_ROWS (512 * SSTI_TABLE_ROWS)
 #ifndef SSTI_TABLE_MIN_BLOCKS
-#define SSTI_TABLE_MIN_BLOCKS 8u    /* fewer are searched by bisection */
+#define SSTI_TABLE_MIN_BLOCKS 8u    /* fewer, and fewer rows, are searched by bisection */
 #endif
 #ifndef SSTI_TAIL_FIRST_BYTES
 #define SSTI_TAIL_FIRST_BYTES 16384u    /* a stream's first half of a tail */
@@ -1297,6 +1438,17 @@ SSTI_INLINE void ssti_copy_in(void *to, const void *from, size_t size) {
     }
 }
 
+/* Eight bytes to a multiple of eight. */
+SSTI_INLINE void ssti_copy_in8(void *to, const void *from) {
+    if (sizeof(ssti_word) == 8) {
+        uintptr_t w;
+        memcpy(&w, from, sizeof w);
+        ssti_word_store((ssti_word *)to, w);
+    } else {
+        ssti_copy_in(to, from, 8);
+    }
+}
+
 /* Copies out of memory that a writer may be changing; the caller checks afterwards. */
 static void ssti_copy_out(void *to, const void *from, size_t size) {
     uint8_t *d = (uint8_t *)to;
@@ -1321,6 +1473,7 @@ static void ssti_copy_out(void *to, const void *from, size_t size) {
 }
 #else
 static void ssti_copy_in(void *to, const void *from, size_t size) { memcpy(to, from, size); }
+static void ssti_copy_in8(void *to, const void *from) { memcpy(to, from, 8); }
 static void ssti_copy_out(void *to, const void *from, size_t size) { memcpy(to, from, size); }
 #endif
 
@@ -1594,6 +1747,7 @@ SST_API const char *sst_result_text(int result) { return ssti_words(result).text
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -1809,6 +1963,63 @@ static int ssti_posix_unmap(void *user, void *file, void *base, size_t size) {
     (void)user;
     (void)file;
     return munmap(base, size) == 0 ? SST_OK : ssti_errno_result();
+}
+
+/* A range of addresses. file NULL: without memory. Otherwise what the file has there, now and when
+ * it has grown; what is beyond its end must not be touched. */
+static int sstp_range_make(size_t bytes, void *file, void **range) {
+    int protection = PROT_NONE, flags = MAP_PRIVATE | MAP_ANONYMOUS, fd = -1;
+    void *p;
+    *range = NULL;
+#if defined(MAP_NORESERVE)
+    flags |= MAP_NORESERVE;
+#endif
+    if (file != NULL) {
+        if (!ssti_posix_mapping_safe(ssti_fd(file))) return SST_ERR_UNSUPPORTED;
+        protection = PROT_READ | PROT_WRITE;
+        flags = MAP_SHARED;
+        fd = ssti_fd(file);
+    }
+    p = mmap(NULL, bytes, protection, flags, fd, 0);
+    if (p == MAP_FAILED) return file == NULL ? SST_ERR_MEMORY : ssti_errno_result();
+    *range = p;
+    return SST_OK;
+}
+
+static void sstp_range_free(void *range, size_t bytes) { (void)munmap(range, bytes); }
+
+/* Puts memory of the process behind a part of a range, in huge pages where there are any. */
+static int sstp_range_back(void *at, size_t bytes) {
+    if (mprotect(at, bytes, PROT_READ | PROT_WRITE) != 0) return ssti_errno_result();
+#if defined(__linux__)
+    if (bytes >= 0x200000u) (void)madvise(at, bytes, 14);      /* MADV_HUGEPAGE */
+#endif
+    return SST_OK;
+}
+
+/* A file without a name in a folder. */
+static int sstp_temp_open(const char *folder, void **file) {
+    const sst_io *io = sst_io_default();
+    char path[4096];
+    uint64_t number;
+    size_t size, i;
+    int result;
+    if (folder == NULL || folder[0] == 0) folder = getenv("TMPDIR");
+    if (folder == NULL || folder[0] == 0) folder = "/tmp";
+    size = strlen(folder);
+    if (size > sizeof path - 32) return SST_ERR_LIMIT;
+    memcpy(path, folder, size);
+    memcpy(path + size, "/sst-buf-", 9);
+    path[size + 25] = 0;
+    do {
+        SSTI_TRY(io->entropy(io->user, &number, sizeof number));
+        for (i = 0; i < 16; i++, number >>= 4) {
+            path[size + 9 + i] = "0123456789abcdef"[number & 15u];
+        }
+        result = io->open(io->user, path, SST_IO_WRITE | SST_IO_CREATE | SST_IO_EXCLUSIVE, file);
+    } while (SSTI_RACE(result == SST_ERR_EXISTS));
+    if (result == SST_OK) (void)unlink(path);
+    return result;
 }
 
 /* Open-file-description locks on Linux: unlike POSIX record locks they do not vanish when
@@ -2378,6 +2589,285 @@ SST_API uint32_t sst_crc32c(const void *data, size_t size, uint32_t crc) {
 }
 
 /* ============================================================================================
+ * >>buf  Growable mapped buffers.
+ * ============================================================================================ */
+
+#define SSTI_BUF_PAGE 65536u            /* a multiple of every system's pages; the first capacity */
+#define SSTI_BUF_ALIGN 0x200000u        /* huge pages */
+
+#if SSTI_HAS_OS
+
+#define SSTI_BUF_RESERVE ((uint64_t)(sizeof(void *) >= 8 ? 1 : 0) << 36)
+
+/* The bytes of the file: when it is opened, those it had. */
+static uint64_t ssti_buf_length(const sst_buf *b) {
+    return b->capacity < b->size ? b->size : b->capacity;
+}
+
+/* Writes zeros up to there, and over those that the file has, for they may be holes. */
+static int ssti_buf_write(const sst_buf *b, uint64_t capacity) {
+    static const uint8_t zeros[4096] = {0};
+    const sst_io *io = sst_io_default();
+    uint64_t at = b->capacity, length = ssti_buf_length(b);
+    uint8_t bytes[512];                 /* no file system has smaller blocks */
+    size_t done;
+    while (at < capacity) {
+        size_t size = sizeof zeros;
+        if (at < length) {
+            size = length - at < sizeof bytes ? (size_t)(length - at) : sizeof bytes;
+            SSTI_TRY(io->read_at(io->user, b->file, at, bytes, size, &done));
+            if (done != 0 && memcmp(bytes, zeros, done) != 0) {
+                at += done;
+                continue;
+            }
+        }
+        SSTI_TRY(io->write_at(io->user, b->file, at, zeros, size, &done));
+        if (done == 0) return SST_ERR_FULL;
+        at += done;
+    }
+    return SST_OK;
+}
+
+/* Really allocates the file's bytes, and makes them part of it. A failure puts the size back. */
+static int ssti_buf_allocate(const sst_buf *b, uint64_t capacity) {
+    const sst_io *io = sst_io_default();
+    int result = io->reserve(io->user, b->file, capacity);
+    if (result == SST_ERR_UNSUPPORTED) result = ssti_buf_write(b, capacity);
+    if (result == SST_OK) result = io->resize(io->user, b->file, capacity);
+    if (result != SST_OK) (void)io->resize(io->user, b->file, ssti_buf_length(b));
+    return result;
+}
+
+/* Takes a range of addresses of at least so many bytes; larger ones are asked for first. */
+static int ssti_buf_range(sst_buf *b, uint64_t least, uint64_t reserve) {
+    size_t lead = b->file != NULL ? 0 : SSTI_BUF_ALIGN - 1;
+    int result = SST_ERR_MEMORY;
+    b->range = NULL;
+    b->reserve = ssti_round_up(reserve < least ? least : reserve, SSTI_BUF_PAGE);
+    for (;;) {
+        if (!SSTI_NEVER_64(b->reserve > SIZE_MAX / 2)) {
+            b->range_bytes = (size_t)b->reserve + lead;
+            result = sstp_range_make(b->range_bytes, b->file, &b->range);
+        }
+        if (result == SST_OK) break;
+        if (b->reserve <= least || result == SST_ERR_UNSUPPORTED) return result;
+        b->reserve = ssti_round_up(b->reserve / 2 < least ? least : b->reserve / 2, SSTI_BUF_PAGE);
+    }
+    b->data = (uint8_t *)b->range + ((0u - (uintptr_t)b->range) & lead);
+    return SST_OK;
+}
+
+/* Gets memory for so many bytes, in a larger range where they do not fit the one there is. */
+static int ssti_buf_room(sst_buf *b, uint64_t capacity) {
+    const sst_io *io = sst_io_default();
+    sst_buf to = *b;
+    int result = SST_OK;
+    bool moves;
+    capacity = ssti_round_up(capacity, SSTI_BUF_PAGE);
+    moves = capacity > b->reserve;
+    if (SSTI_NEVER_64(capacity > SIZE_MAX / 2)) return SST_ERR_MEMORY;
+    if (b->file != NULL) SSTI_TRY(ssti_buf_allocate(b, capacity));
+    if (moves) {
+        to.capacity = 0;
+        result = ssti_buf_range(&to, capacity, 2 * b->reserve);
+    }
+    if (result == SST_OK && b->file == NULL) {
+        result = sstp_range_back((uint8_t *)to.data + (size_t)to.capacity,
+                                 (size_t)(capacity - to.capacity));
+    }
+    if (result == SST_OK && SSTI_NEVER(to.data == NULL)) result = SST_ERR_MEMORY;
+    if (result != SST_OK) {
+        if (moves && to.range != NULL) sstp_range_free(to.range, to.range_bytes);
+        if (b->file != NULL) (void)io->resize(io->user, b->file, ssti_buf_length(b));
+        return result;
+    }
+    if (moves) {
+        if (b->file == NULL) {
+            memcpy(to.data, b->data, (size_t)b->size);
+            to.dirty = b->size;
+        }
+        sstp_range_free(b->range, b->range_bytes);
+        if (b->capacity != 0) to.moves++;
+    }
+    to.capacity = capacity;
+    *b = to;
+    return SST_OK;
+}
+
+/* Opens the file of a FILE. made: there was none. */
+static int ssti_buf_file(sst_buf *b, const char *path, bool *made) {
+    const sst_io *io = sst_io_default();
+    int result = io->open(io->user, path, SST_IO_READ | SST_IO_WRITE, &b->file);
+    if (result == SST_ERR_NOT_FOUND) {
+        result = io->open(io->user, path,
+                          SST_IO_READ | SST_IO_WRITE | SST_IO_CREATE | SST_IO_EXCLUSIVE, &b->file);
+        *made = result == SST_OK;
+    }
+    SSTI_TRY(result);
+    result = io->lock(io->user, b->file, SST_IO_LOCK);
+    if (result == SST_ERR_LOCKED) *made = false;    /* it is somebody else's */
+    if (result == SST_OK) result = io->size(io->user, b->file, &b->size);
+    b->dirty = b->size;
+    return result;
+}
+
+static int ssti_buf_free(sst_buf *b) {
+    const sst_io *io = sst_io_default();
+    int result = SST_OK, closed;
+    sstp_range_free(b->range, b->range_bytes);
+    if (b->file == NULL) return SST_OK;
+    if (b->kind == SST_BUF_FILE) result = io->resize(io->user, b->file, b->size);
+    closed = io->close(io->user, b->file);
+    return result != SST_OK ? result : closed;
+}
+
+static int ssti_buf_begin(sst_buf *b, const sst_buf_desc *desc) {
+    const sst_io *io = sst_io_default();
+    uint64_t capacity = desc->capacity;
+    bool made = false;
+    int result = SST_OK;
+    if (b->kind == SST_BUF_TEMP) result = sstp_temp_open(desc->path, &b->file);
+    if (b->kind == SST_BUF_FILE) result = ssti_buf_file(b, desc->path, &made);
+    if (capacity < b->size) capacity = b->size;
+    if (result == SST_OK) {
+        result = ssti_buf_range(b, ssti_round_up(capacity, SSTI_BUF_PAGE) + SSTI_BUF_PAGE,
+                                desc->reserve != 0 ? desc->reserve : SSTI_BUF_RESERVE);
+    }
+    if (result == SST_OK && capacity != 0) result = ssti_buf_room(b, capacity);
+    if (result == SST_OK) return SST_OK;
+    if (b->range != NULL) sstp_range_free(b->range, b->range_bytes);
+    if (made) (void)io->remove(io->user, desc->path);
+    if (b->file != NULL) (void)io->close(io->user, b->file);
+    return result;
+}
+
+#else   /* no operating system: the C library's memory, or none */
+
+static int ssti_buf_room(sst_buf *b, uint64_t capacity) {
+#if SSTI_HAS_MALLOC
+    volatile uintptr_t old = (uintptr_t)b->data;    /* a number: what it named may be gone */
+    void *p = SSTI_NEVER_64(capacity > SIZE_MAX / 2) ? NULL
+              : ssti_malloc_resize(NULL, b->data, (size_t)b->capacity, (size_t)capacity);
+    if (p == NULL) return SST_ERR_MEMORY;
+    if (b->capacity != 0 && (uintptr_t)p != old) b->moves++;
+    b->data = p;
+    b->capacity = b->reserve = b->dirty = capacity;
+    return SST_OK;
+#else
+    (void)b;
+    (void)capacity;
+    return SST_ERR_UNSUPPORTED;
+#endif
+}
+
+static int ssti_buf_free(sst_buf *b) {
+#if SSTI_HAS_MALLOC
+    if (b->data != NULL) (void)ssti_malloc_resize(NULL, b->data, (size_t)b->capacity, 0);
+#else
+    (void)b;
+#endif
+    return SST_OK;
+}
+
+static int ssti_buf_begin(sst_buf *b, const sst_buf_desc *desc) {
+    if (b->kind != SST_BUF_ANON || !SSTI_HAS_MALLOC) return SST_ERR_UNSUPPORTED;
+    return desc->capacity == 0 ? SST_OK : ssti_buf_room(b, desc->capacity);
+}
+
+#endif
+
+/* Gets memory for `size` bytes and for some to come; where there is none for those, for so many. */
+static int ssti_buf_grow(sst_buf *b, uint64_t size) {
+    uint64_t want = b->capacity < SSTI_BUF_PAGE / 2 ? SSTI_BUF_PAGE : 2 * b->capacity;
+    int result;
+    if (size <= b->capacity) return SST_OK;
+    if (b->kind == SST_BUF_FIXED) return SST_ERR_FULL;
+    if (size > INT64_MAX / 4) return SST_ERR_MEMORY;
+    if (b->step != 0) {
+        uint64_t over = size % b->step;
+        want = over == 0 ? size : size - over + b->step;
+    }
+    if (want < size) want = size;
+    result = ssti_buf_room(b, want);
+    if (result == SST_OK || want == size) return result;
+    return ssti_buf_room(b, size);
+}
+
+SST_API int sst_buf_open(sst_buf *buf, const sst_buf_desc *desc) {
+    static const sst_buf_desc anonymous = {SST_BUF_ANON, NULL, NULL, 0, 0, 0};
+    sst_buf b;
+    if (buf == NULL) return SST_ERR_ARG;
+    if (buf->open != 0) return SST_ERR_STATE;
+    if (desc == NULL) desc = &anonymous;
+    if ((unsigned)desc->kind > SST_BUF_FIXED || desc->step > INT64_MAX / 4 ||
+        desc->capacity > INT64_MAX / 4 || desc->reserve > INT64_MAX / 4 ||
+        (desc->kind == SST_BUF_FILE && desc->path == NULL) ||
+        (desc->kind == SST_BUF_FIXED && desc->memory == NULL) ||
+        (desc->kind == SST_BUF_FIXED && SSTI_NEVER_64(desc->capacity > SIZE_MAX))) {
+        return SST_ERR_ARG;
+    }
+    memset(&b, 0, sizeof b);
+    b.kind = desc->kind;
+    b.step = desc->step;
+    b.open = 1;
+    if (b.kind == SST_BUF_FIXED) {
+        b.data = desc->memory;
+        b.capacity = b.reserve = b.dirty = desc->capacity;
+    } else {
+        SSTI_TRY(ssti_buf_begin(&b, desc));
+    }
+    *buf = b;
+    return SST_OK;
+}
+
+SST_API int sst_buf_append(sst_buf *buf, const void *bytes, size_t size) {
+    const uint8_t *from = (const uint8_t *)bytes;
+    uintptr_t at;
+    if (buf == NULL || (bytes == NULL && size != 0)) return SST_ERR_ARG;
+    if (buf->open == 0) return SST_ERR_STATE;
+    if (size == 0) return SST_OK;
+    at = (uintptr_t)from - (uintptr_t)buf->data;        /* of its own bytes, which may move */
+    if (size > buf->capacity - buf->size) {
+        bool own = buf->data != NULL && at < buf->size;
+        uint64_t end = buf->size + size;
+        SSTI_TRY(ssti_buf_grow(buf, end < size ? UINT64_MAX : end));
+        if (own) from = (const uint8_t *)buf->data + at;
+    }
+    if (SSTI_NEVER(buf->data == NULL)) return SST_ERR_MEMORY;
+    memmove((uint8_t *)buf->data + (size_t)buf->size, from, size);
+    buf->size += size;
+    if (buf->dirty < buf->size) buf->dirty = buf->size;
+    return SST_OK;
+}
+
+SST_API int sst_buf_resize(sst_buf *buf, uint64_t size) {
+    if (buf == NULL) return SST_ERR_ARG;
+    if (buf->open == 0) return SST_ERR_STATE;
+    SSTI_TRY(ssti_buf_grow(buf, size));
+    if (size > buf->size) {             /* what was never in use is 0 */
+        uint64_t end = size < buf->dirty ? size : buf->dirty;
+        if (end > buf->size) {
+            memset((uint8_t *)buf->data + (size_t)buf->size, 0, (size_t)(end - buf->size));
+        }
+        if (buf->dirty < size) buf->dirty = size;
+    }
+    buf->size = size;
+    return SST_OK;
+}
+
+SST_API void sst_buf_reset(sst_buf *buf) {
+    if (buf != NULL) buf->size = 0;
+}
+
+SST_API int sst_buf_close(sst_buf *buf) {
+    int result = SST_OK;
+    if (buf == NULL || buf->open == 0) return SST_OK;
+    if (buf->kind != SST_BUF_FIXED) result = ssti_buf_free(buf);
+    memset(buf, 0, sizeof *buf);
+    return result;
+}
+
+/* ============================================================================================
  * >>record  Reading and writing records: the only code that knows the bytes.
  * ============================================================================================ */
 
@@ -2531,6 +3021,7 @@ struct sst_store {
     uint64_t recovered_rows;
     bool tail_found;                /* a companion of the newest session was there */
     bool tail_lost;                 /* there should have been one, or it has a gap */
+    bool header_lost;               /* that of the file is damaged */
     uint8_t *staging;               /* where records are put together */
     size_t staging_bytes;
     ssti_batch *batch;              /* blocks of one flush that wait in staging, or NULL */
@@ -3052,9 +3543,9 @@ static bool ssti_header_at(sst_store *store, uint64_t offset, ssti_header *h) {
     return h->payload <= length - offset - SSTI_RECORD_BYTES;
 }
 
-/* The next multiple of 64, from `at` on, where something begins like a record; or the end. */
-static uint64_t ssti_seek_magic(sst_store *store, uint64_t at) {
-    uint64_t length = ssti_length(store);
+/* The next multiple of 64, from `at` on, where something begins like a record; or the end: of the
+ * file, or of as much of it as is asked for. */
+static uint64_t ssti_seek_magic(sst_store *store, uint64_t at, uint64_t length) {
     uint8_t part[SSTI_PART_BYTES];
     while (at < length && length - at >= SSTI_RECORD_BYTES) {
         size_t n = length - at < sizeof part ? (size_t)(length - at) : sizeof part, i;
@@ -3074,6 +3565,9 @@ typedef struct ssti_walk {
     ssti_header header;             /* of the record found */
     uint64_t offset;                /* of it */
     uint64_t gap;                   /* where what was stepped over begins; offset when nothing */
+    uint64_t synced;                /* S, or UINT64_MAX while it is not known */
+    ssti_header next;               /* of the record behind it, when next_at is not 0 */
+    uint64_t next_at;
     bool sound;                     /* its payload validates too */
 } ssti_walk;
 
@@ -3081,14 +3575,33 @@ static void ssti_walk_begin(ssti_walk *w, sst_store *store) {
     memset(w, 0, sizeof *w);
     w->store = store;
     w->at = SSTI_RECORD_BYTES;
+    w->synced = store->synced;
     w->sequence = UINT32_MAX;       /* so that 0 is next */
 }
 
 /* Does the sequence number continue the one before? */
-static bool ssti_walk_follows(const ssti_walk *w, const ssti_header *h) {
-    uint32_t step = h->sequence - w->sequence;
-    return step == 1 || (h->type == SSTI_SYNC && h->rows == w->sequence && step != 0 &&
+static bool ssti_walk_follows(uint32_t before, const ssti_header *h) {
+    uint32_t step = h->sequence - before;
+    return step == 1 || (h->type == SSTI_SYNC && h->rows == before && step != 0 &&
                          step <= SSTI_SESSION_STEP);
+}
+
+/* Does a record that should be whole end where its header says? One that does not would hide those
+ * within it, as soon as the file is long enough for it. */
+static bool ssti_walk_ends(ssti_walk *w, uint64_t at, const ssti_header *h) {
+    uint64_t end = at + SSTI_RECORD_BYTES + ssti_round_up(h->payload, 64);
+    ssti_header next;
+    if (at >= w->synced || h->payload < SSTI_RECORD_BYTES) return true;
+    if (ssti_header_at(w->store, end, &next) && ssti_walk_follows(h->sequence, &next)) {
+        w->next = next;
+        w->next_at = end;
+        return true;
+    }
+    for (;;) {
+        at = ssti_seek_magic(w->store, at + 64, end);
+        if (at >= end) return true;
+        if (ssti_header_at(w->store, at, &next)) return false;
+    }
 }
 
 /* Goes to the next record whose header validates. False at the end of the file; then the range
@@ -3100,9 +3613,12 @@ static bool ssti_walk_next(ssti_walk *w) {
     w->gap = at;
     while (at <= length && length - at >= SSTI_RECORD_BYTES) {
         ssti_header *h = &w->header;
-        if (ssti_header_at(w->store, at, h)) {
+        bool known = at == w->next_at;
+        if (known) *h = w->next;
+        if (known || ssti_header_at(w->store, at, h)) {
             uint32_t step = h->sequence - w->sequence;
-            if (lost ? step != 0 && step < 0x80000000u : ssti_walk_follows(w, h)) {
+            if ((lost ? step != 0 && step < 0x80000000u : ssti_walk_follows(w->sequence, h)) &&
+                ssti_walk_ends(w, at, h)) {
                 w->offset = at;
                 if (!lost) w->gap = at;
                 w->sequence = h->sequence;
@@ -3112,7 +3628,7 @@ static bool ssti_walk_next(ssti_walk *w) {
             }
         }
         lost = true;
-        at = ssti_seek_magic(w->store, at + 64);
+        at = ssti_seek_magic(w->store, at + 64, length);
     }
     w->offset = lost ? length : at;
     return false;
@@ -3267,8 +3783,9 @@ typedef struct ssti_block {
 /* What readers know of the blocks of a chunk, made at the first use.
  *
  * where[block * columns + column]: 0: not looked at; else the column was found sound (its pieces,
- * with SSTI_WHERE_LARGE, have bits of their own) and begins this many 64-byte units after the
- * start of its record. pieces[block]: bits of all large columns of the block, in their order. */
+ * with SSTI_WHERE_LARGE, have bits of their own, until all are) and begins this many 64-byte units
+ * after the start of its record. pieces[block]: bits of all large columns of the block, in their
+ * order. */
 typedef struct ssti_known {
     uint32_t *where;
     uint32_t **pieces;
@@ -3286,6 +3803,7 @@ typedef struct ssti_list {
 /* A time table, see TABLE in >>format. Hints only. */
 typedef struct ssti_table {
     const uint8_t *entries;
+    uint64_t bytes;                 /* of entries and of the tables of crowded buckets */
     uint64_t count;
     int64_t first, last;
     uint32_t blocks;
@@ -3371,6 +3889,9 @@ struct ssti_series {
     uint8_t *slot;                  /* the stream's descriptors in the companion, or NULL */
     uint64_t check_seed;
     uint32_t fill_count, fill_capacity;
+    uint32_t fill_limit;            /* up to where the short way goes: see ssti_tail_near */
+    sst_type fill_scalar;           /* of rows that are one number and a time; else 0 */
+    const uint32_t *fill_alive;     /* the store's */
     uint64_t fill_first;            /* its first row */
     uint32_t *fill_published;       /* its row count */
     bool any;                       /* a row was appended */
@@ -3482,6 +4003,7 @@ typedef struct ssti_look {
     uint32_t *hint;                 /* block of the last answer */
     uint64_t sealed;                /* rows in blocks */
     uint64_t rows;                  /* all */
+    bool unchecked;                 /* for what is only a hint: columns pass without a checksum */
 } ssti_look;
 
 typedef struct ssti_range {
@@ -3503,6 +4025,13 @@ static void ssti_index_distrust(sst_store *store) {
 #endif
 }
 
+/* Has a record room for so many rows, all columns being raw? This, and not only the length of the
+ * file, decides whether it is a block of the stream: the file may grow, and what it holds may not
+ * change by that. */
+static bool ssti_block_fits(const ssti_series *s, const ssti_block *b, const ssti_header *h) {
+    return b->rows * s->row_bytes <= h->payload;
+}
+
 /* Compares a block with its record and opens its directory. */
 static int ssti_block_open(const ssti_look *k, const ssti_block *b, ssti_directory *d) {
     sst_store *store = k->series->store;
@@ -3514,12 +4043,14 @@ static int ssti_block_open(const ssti_look *k, const ssti_block *b, ssti_directo
         return ssti_corrupt(k, b, SSTI_TEXT("a block cannot be read"));
     }
     if (!ssti_header_decode(copy, b->offset, &h) || h.salt != store->salt ||
-        (!store->writable && h.payload > store->file_bytes - b->offset - SSTI_RECORD_BYTES)) {
+        (b->offset < store->file_bytes &&
+         h.payload > store->file_bytes - b->offset - SSTI_RECORD_BYTES)) {
         return ssti_corrupt(k, b, SSTI_TEXT("the header of a block is damaged"));
     }
     if ((h.type != SSTI_BLOCK || h.stream != k->series->number || h.rows != b->rows ||
          h.first_row != b->first_row || h.first_time != b->first_time ||
-         h.last_time != b->last_time) && !SSTI_BROKEN(INDEX)) {
+         h.last_time != b->last_time || !ssti_block_fits(k->series, b, &h)) &&
+        !SSTI_BROKEN(INDEX)) {
         ssti_index_distrust(store);
         return ssti_corrupt(k, b, SSTI_TEXT("the index does not say what the block says"));
     }
@@ -3570,9 +4101,19 @@ static uint32_t *ssti_piece_bits(const ssti_look *k, uint32_t block) {
     return bits;
 }
 
-/* Checks the pieces of a large column that the rows lie in, where that was not done before. */
-static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column,
-                             ssti_range rows) {
+/* Are the first n bits set? */
+static bool ssti_bits_all(const uint32_t *bits, uint64_t n) {
+    uint64_t i;
+    for (i = 0; i < n / 32; i++) {
+        if (ssti_atomic_load(&bits[i]) != UINT32_MAX) return false;
+    }
+    return n % 32 == 0 || ssti_atomic_load(&bits[i]) == ((uint32_t)1 << (n % 32)) - 1;
+}
+
+/* Checks the pieces of a large column that the rows lie in, where that was not done before. When
+ * all are known to be sound, *where tells so from now on. */
+static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
+                             uint32_t *where) {
     const ssti_block *b = ssti_list_at(k->list, block);
     const ssti_column *col = &k->series->columns[column];
     uint64_t i = rows.first * col->row_bytes / SSTI_PIECE_BYTES;
@@ -3605,6 +4146,9 @@ static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column
         }
         ssti_atomic_or(&bits[i / 32], 1u << (i % 32));
     }
+    if (open && ssti_bits_all(bits, (e.stored + SSTI_PIECE_BYTES - 1) / SSTI_PIECE_BYTES)) {
+        ssti_word_store(where, ssti_word_load(where) & ~SSTI_WHERE_LARGE);
+    }
     return SST_OK;
 }
 
@@ -3621,13 +4165,13 @@ static bool ssti_times_sound(const ssti_block *b, const uint8_t *times) {
     return before == b->last_time;
 }
 
-/* Looks at a column for the first time: finds it, checks it, and notes where it is. */
-static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column,
-                             uint32_t *where) {
+/* Looks at a column for the first time: finds it, checks it, and notes where it is, in *at too. */
+static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column, uint32_t *where,
+                             uint32_t *at) {
     const ssti_block *b = ssti_list_at(k->list, block);
     const ssti_column *col = &k->series->columns[column];
     sst_store *store = k->series->store;
-    bool trust = b->trusted != 0 || (store->flags & SST_TRUST) != 0;
+    bool trust = b->trusted != 0 || (store->flags & SST_TRUST) != 0 || k->unchecked;
     ssti_directory d;
     ssti_entry e, pieces;
     uint32_t index, found;
@@ -3659,7 +4203,8 @@ static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column
             return ssti_corrupt(k, b, SSTI_TEXT("the times of a block are not in order"));
         }
     }
-    ssti_word_store(where, found);
+    if (!k->unchecked) ssti_word_store(where, found);
+    *at = found;
     return SST_OK;
 }
 
@@ -3785,11 +4330,10 @@ static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column,
     if (data == NULL) data = ssti_block_data(k, block);
     where += (size_t)place * k->series->column_count + column;
     at = ssti_word_load(where);
-    if (at == 0) {
-        SSTI_TRY(ssti_column_check(k, block, column, where));
-        at = ssti_word_load(where);
+    if (at == 0) SSTI_TRY(ssti_column_check(k, block, column, where, &at));
+    if ((at & SSTI_WHERE_LARGE) != 0) {
+        SSTI_TRY(ssti_pieces_check(k, block, column, rows, where));
     }
-    if ((at & SSTI_WHERE_LARGE) != 0) SSTI_TRY(ssti_pieces_check(k, block, column, rows));
     offset = (uint64_t)(at & ~SSTI_WHERE_LARGE) * 64;
     if (data != NULL) {
         *out = data + (size_t)offset + (size_t)rows.first * row_bytes;
@@ -3802,6 +4346,30 @@ static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column,
     }
     return ssti_cache_read(k, b, b->offset + offset + rows.first * row_bytes,
                            rows.count * row_bytes, out);
+}
+
+/* A block that lies in memory, and where its columns were found. */
+typedef struct ssti_ready {
+    const ssti_block *b;
+    const uint8_t *data;
+    const uint32_t *where;
+} ssti_ready;
+
+/* False: nobody has looked at the block. */
+SSTI_INLINE bool ssti_block_ready(const ssti_look *k, uint32_t block, ssti_ready *out) {
+    uint32_t place, chunk = ssti_chunk(block, &place);
+    const uint32_t *where = ssti_atomic_load(&k->list->known[chunk].where);
+    out->b = &k->list->chunks[chunk][place];
+    out->data = ssti_atomic_load(&out->b->data);
+    if (where == NULL) return false;
+    out->where = where + (size_t)place * k->series->column_count;
+    return out->data != NULL;
+}
+
+/* A column that is known to be sound as a whole; NULL: it is not. */
+SSTI_INLINE const uint8_t *ssti_column_ready(const ssti_ready *r, uint32_t column) {
+    uint32_t at = ssti_word_load(r->where + column);
+    return at - 1u >= SSTI_WHERE_LARGE - 1u ? NULL : r->data + (size_t)at * 64;
 }
 
 /* Lends rows of one column of a block, checked: until the next call where blocks are read and not
@@ -3818,7 +4386,7 @@ static int ssti_column_rows(const ssti_look *k, uint32_t block, uint32_t column,
 
 /* The block that holds a row below k->sealed; SST_ERR_CORRUPT when the block was lost. */
 static int ssti_block_of_row(const ssti_look *k, uint64_t row, uint32_t *block) {
-    uint32_t low = *k->hint, high = k->blocks;
+    uint32_t low = *k->hint, high = k->blocks, step = 1;
     const ssti_block *b;
     if (low < high) {
         b = ssti_list_at(k->list, low);
@@ -3827,7 +4395,22 @@ static int ssti_block_of_row(const ssti_look *k, uint64_t row, uint32_t *block) 
             return SST_OK;
         }
     }
-    for (low = 0; high - low > 1;) {
+    /* most blocks have as many rows as the others: doubling steps from where it would be then */
+    low = (uint32_t)(row / (k->sealed / high + 1));
+    if (ssti_list_at(k->list, low)->first_row <= row) {
+        while (low + step < high && ssti_list_at(k->list, low + step)->first_row <= row) {
+            low += step;
+            step *= 2;
+        }
+        if (low + step < high) high = low + step;
+    } else {
+        do {
+            high = low;
+            low = low > step ? low - step : 0;
+            step *= 2;
+        } while (low != 0 && ssti_list_at(k->list, low)->first_row > row);
+    }
+    while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
         if (ssti_list_at(k->list, middle)->first_row <= row) low = middle;
         else high = middle;
@@ -3865,26 +4448,316 @@ static int ssti_clock_survey(const ssti_look *k, uint32_t timeline, ssti_clock *
 
 /* ---- the time table ---- */
 
-static uint64_t ssti_table_entry(const ssti_table *t, uint64_t i) {
-    return t->width == 4 ? ssti_get32(t->entries + (size_t)i * 4)
-                         : ssti_get64(t->entries + (size_t)i * 8);
+#define SSTI_TABLE_WIDER 7u             /* doublings of that where times are very even */
+#define SSTI_TABLE_CROWD 8u             /* times as many rows are a crowd */
+#define SSTI_TABLE_DEPTH 4u             /* tables that one may have to look into */
+#define SSTI_TABLE_PART_HEAD 32u
+#define SSTI_TABLE_UNIT 16u
+
+static uint64_t ssti_table_entry(const ssti_table *t, const uint8_t *entries, uint64_t i) {
+    return t->width == 4 ? ssti_get32(entries + (size_t)i * 4)
+                         : ssti_get64(entries + (size_t)i * 8);
 }
 
-static void ssti_table_set(ssti_table *t, uint64_t i, uint64_t entry) {
-    uint8_t *to = (uint8_t *)t->memory + (size_t)i * t->width;
-    if (t->width == 4) ssti_put32(to, (uint32_t)entry);
+/* The bit that tells the entry of a crowded bucket. */
+static uint64_t ssti_table_mark(const ssti_table *t) {
+    return (uint64_t)1 << (t->width * 8 - 1);
+}
+
+/* What a table knows of a time: that the first row later than it is at `low`, at `high` or
+ * between; and where in its bucket the time is. */
+typedef struct ssti_place {
+    uint64_t low, high;             /* block << row_bits | row */
+    uint32_t share;                 /* of the bucket before the time, of 2^32 */
+} ssti_place;
+
+/* A share of the way from 0 to 1 << shift, or to `width` where that is not 0, of 2^32. */
+SSTI_INLINE uint32_t ssti_table_share(uint64_t at, uint32_t shift, uint64_t width) {
+    if (width != 0) {
+        while (width > UINT32_MAX) {
+            width >>= 8;
+            at >>= 8;
+        }
+        return (uint32_t)((at << 32) / (width + 1));
+    }
+    return (uint32_t)(shift > 32 ? at >> (shift - 32) : at << (32 - shift));
+}
+
+/* The head of the table of a crowded bucket, when it lies within the bytes there are. */
+static const uint8_t *ssti_table_part(const ssti_table *t, uint64_t entry) {
+    uint64_t at = (entry & ~ssti_table_mark(t)) * SSTI_TABLE_UNIT;
+    const uint8_t *head;
+    if (at > t->bytes || t->bytes - at < SSTI_TABLE_PART_HEAD) return NULL;
+    head = t->entries + (size_t)at;
+    if (head[28] > 63 || ssti_get32(head + 24) >
+                             (t->bytes - at - SSTI_TABLE_PART_HEAD) / t->width) return NULL;
+    return head;
+}
+
+/* Goes through the tables to a bucket. The time is one that the first of them covers. False: a
+ * table is not as it should be. */
+static bool ssti_table_find(const ssti_table *t, int64_t time, ssti_place *out) {
+    const uint8_t *entries = t->entries, *part;
+    uint64_t count = t->count, mark = ssti_table_mark(t), bucket;
+    int64_t first = t->first;
+    uint64_t span = (uint64_t)t->last - (uint64_t)first;
+    uint32_t shift = t->shift, depth;
+    for (depth = 0; depth < SSTI_TABLE_DEPTH; depth++) {
+        uint64_t at = (uint64_t)time - (uint64_t)first, begin;
+        bucket = at >> shift;
+        if (bucket + 1 >= count) return false;
+        begin = bucket << shift;
+        out->low = ssti_table_entry(t, entries, bucket);
+        out->high = ssti_table_entry(t, entries, bucket + 1);
+        out->share = ssti_table_share(at - begin, shift, bucket + 2 < count ? 0 : span - begin);
+        if ((out->high & mark) != 0) {
+            part = ssti_table_part(t, out->high);
+            if (part == NULL) return false;
+            out->high = ssti_get64(part + 16);
+        }
+        if ((out->low & mark) == 0) return true;
+        part = ssti_table_part(t, out->low);
+        if (part == NULL) return false;
+        out->low = ssti_get64(part + 16);
+        first = ssti_get_time(part);
+        if (time < first) out->high = out->low;
+        else if (time >= ssti_get_time(part + 8)) out->low = out->high;
+        if (out->low == out->high) return true;
+        span = ssti_get64(part + 8) - (uint64_t)first;
+        count = ssti_get32(part + 24);
+        shift = part[28];
+        entries = part + SSTI_TABLE_PART_HEAD;
+    }
+    return false;
+}
+
+/* Is a table worth its bytes? Fewer blocks and rows are searched by bisection. */
+static bool ssti_table_worth(const ssti_look *k) {
+    return k->blocks >= SSTI_TABLE_MIN_BLOCKS || k->sealed >= SSTI_TABLE_MIN_ROWS;
+}
+
+/* A table that is being made, of the first one's size or a crowded bucket's. */
+typedef struct ssti_part {
+    uint64_t low, high;             /* its rows */
+    uint64_t at;                    /* of its entries behind the first table's */
+    uint64_t count;
+    int64_t first, last;
+    uint32_t shift, depth;
+    uint64_t crowd;                 /* a bucket with more rows gets a table of its own */
+} ssti_part;
+
+typedef struct ssti_table_draft {
+    const ssti_look *k;
+    ssti_table *t;
+    uint32_t used, capacity;        /* of its memory, in units */
+} ssti_table_draft;
+
+static uint64_t ssti_draft_entry(const ssti_table_draft *d, const ssti_part *p, uint64_t i) {
+    return ssti_table_entry(d->t, (const uint8_t *)d->t->memory + (size_t)p->at, i);
+}
+
+static void ssti_draft_set(const ssti_table_draft *d, const ssti_part *p, uint64_t i,
+                           uint64_t entry) {
+    uint8_t *to = (uint8_t *)d->t->memory + (size_t)p->at + (size_t)i * d->t->width;
+    if (d->t->width == 4) ssti_put32(to, (uint32_t)entry);
     else ssti_put64(to, entry);
 }
 
-/* Chooses the buckets for the blocks of the look: about sixteen rows each. */
-static void ssti_table_plan(const ssti_look *k, ssti_table *t) {
-    const ssti_block *last = ssti_list_at(k->list, k->blocks - 1);
-    uint64_t span, most = 1, rows = 0;
+/* Chooses the buckets of a table for so many rows from its first time to the last, and gets memory
+ * for a head and entries. */
+static int ssti_draft_room(ssti_table_draft *d, ssti_part *p, uint64_t rows, size_t head) {
+    uint64_t span = (uint64_t)p->last - (uint64_t)p->first, bytes, units;
+    p->shift = 0;
+    while (p->shift < 63 && (span >> p->shift) >= rows / SSTI_TABLE_ROWS + 1) p->shift++;
+    p->count = (span >> p->shift) + 2;
+    bytes = ssti_round_up(head + p->count * d->t->width, SSTI_TABLE_UNIT);
+    units = d->used + bytes / SSTI_TABLE_UNIT;
+    if (SSTI_HUGE(units > UINT32_MAX / 2)) return SST_ERR_LIMIT;
+    SSTI_TRY(ssti_grow(&d->k->series->store->allocator, &d->t->memory, &d->capacity,
+                       (uint32_t)units, SSTI_TABLE_UNIT));
+    p->crowd = SSTI_TABLE_CROWD * SSTI_TABLE_ROWS;
+    p->at = (uint64_t)d->used * SSTI_TABLE_UNIT + head;
+    memset((uint8_t *)d->t->memory + (size_t)d->used * SSTI_TABLE_UNIT, 0, (size_t)bytes);
+    d->used = (uint32_t)units;
+    return SST_OK;
+}
+
+/* How long after the table's first time a row is. */
+SSTI_INLINE uint64_t ssti_draft_after(const ssti_part *p, const uint8_t *times, uint64_t i) {
+    return (uint64_t)ssti_get_time(times + (size_t)i * 8) - (uint64_t)p->first;
+}
+
+/* The first row from `i` on that is so long after the first time, or `count`. It is sought `step`
+ * rows on first, then farther and farther (Bentley, Yao: An almost optimal algorithm for unbounded
+ * searching, 1976). */
+static uint64_t ssti_draft_seek(const ssti_part *p, const uint8_t *times, ssti_range rows,
+                                uint64_t step, uint64_t after) {
+    uint64_t low = rows.first, high = low + step;
+    if (ssti_draft_after(p, times, low) >= after) return low;
+    while (high < rows.count && ssti_draft_after(p, times, high) < after) {
+        low = high;
+        high += step;
+        step *= 2;
+    }
+    if (high > rows.count) high = rows.count;
+    if (high - low > 1 && ssti_draft_after(p, times, high - 1) < after) return high;
+    while (high - low > 1) {
+        uint64_t middle = low + (high - low) / 2;
+        if (ssti_draft_after(p, times, middle) < after) low = middle;
+        else high = middle;
+    }
+    return high;
+}
+
+/* Fills the entries of a table that begin in one block: row by row where the buckets are narrow. */
+static int ssti_draft_block(const ssti_table_draft *d, const ssti_part *p, uint32_t block,
+                            ssti_range rows, uint64_t *next) {
+    while (rows.count != 0) {           /* by pieces, since large columns may have to be read */
+        ssti_range part = rows, left;
+        const uint8_t *times;
+        uint64_t step = SSTI_TABLE_ROWS, row;
+        if (part.count > SSTI_PIECE_BYTES / 8) part.count = SSTI_PIECE_BYTES / 8;
+        SSTI_TRY(ssti_column_rows(d->k, block, 0, part, &times));
+        left.first = 0;
+        left.count = part.count;
+        for (; *next + 1 < p->count; (*next)++) {
+            row = ssti_draft_seek(p, times, left, step, *next << p->shift);
+            if (row == left.count) break;
+            ssti_draft_set(d, p, *next, (uint64_t)block << d->t->row_bits | (part.first + row));
+            if (row != left.first) step = row - left.first;
+            left.first = row;
+        }
+        rows.first += part.count;
+        rows.count -= part.count;
+    }
+    return SST_OK;
+}
+
+/* Fills the entries of a table in one pass over the times of its rows. */
+static int ssti_draft_fill(const ssti_table_draft *d, const ssti_part *p) {
+    uint64_t next = 0, mask = ((uint64_t)1 << d->t->row_bits) - 1;
+    uint32_t block = (uint32_t)(p->low >> d->t->row_bits);
+    uint32_t end = (uint32_t)(p->high >> d->t->row_bits);
+    ssti_range rows;
+    rows.first = p->low & mask;
+    for (; block < end; block++, rows.first = 0) {
+        rows.count = ssti_list_at(d->k->list, block)->rows - rows.first;
+        SSTI_TRY(ssti_draft_block(d, p, block, rows, &next));
+    }
+    if ((p->high & mask) != 0) {
+        rows.count = (p->high & mask) - rows.first;
+        SSTI_TRY(ssti_draft_block(d, p, block, rows, &next));
+    }
+    while (next < p->count) ssti_draft_set(d, p, next++, p->high);
+    return SST_OK;
+}
+
+/* The rows from a place to another one: those there are, whatever their numbers say. */
+static uint64_t ssti_draft_rows(const ssti_table_draft *d, uint64_t from, uint64_t to) {
+    uint64_t mask = ((uint64_t)1 << d->t->row_bits) - 1, rows = (to & mask) - (from & mask);
+    uint32_t block = (uint32_t)(from >> d->t->row_bits), end = (uint32_t)(to >> d->t->row_bits);
+    for (; block < end; block++) rows += ssti_list_at(d->k->list, block)->rows;
+    return rows;
+}
+
+/* The time of the row at a place, or of the one before it. */
+static int ssti_draft_time(const ssti_table_draft *d, uint64_t place, bool before, int64_t *time) {
+    uint32_t block = (uint32_t)(place >> d->t->row_bits);
+    ssti_range row;
+    const uint8_t *p;
+    row.first = place & (((uint64_t)1 << d->t->row_bits) - 1);
+    row.count = 1;
+    if (before && row.first == 0) row.first = ssti_list_at(d->k->list, --block)->rows;
+    if (before) row.first--;
+    SSTI_TRY(ssti_column_rows(d->k, block, 0, row, &p));
+    *time = ssti_get_time(p);
+    return SST_OK;
+}
+
+/* Would most rows be where one expects them if 1 << wider buckets were one? Looks at where the
+ * buckets there are begin. */
+static bool ssti_draft_even(const ssti_table_draft *d, const ssti_part *p, uint32_t wider) {
+    uint64_t i, step = (uint64_t)1 << wider, wrong = 0, all = ssti_draft_rows(d, p->low, p->high);
+    for (i = 0; i + 1 < p->count; i += step) {
+        uint64_t end = i + step < p->count ? i + step : p->count - 1, k, row = 0;
+        uint64_t width = i + step + 1 < p->count
+                             ? 0 : (uint64_t)p->last - (uint64_t)p->first - (i << p->shift);
+        uint64_t place = ssti_draft_entry(d, p, i);
+        uint64_t rows = ssti_draft_rows(d, place, ssti_draft_entry(d, p, end));
+        for (k = i + 1; k < end; k++) {
+            uint32_t share = ssti_table_share((k - i) << p->shift, p->shift + wider, width);
+            uint64_t next = ssti_draft_entry(d, p, k), n = ssti_draft_rows(d, place, next);
+            uint64_t guess = share * (rows + 1) >> 32;
+            row += n;
+            place = next;
+            if (row > guess + 2 || row + 2 < guess) wrong += n;
+        }
+        if (wrong > all / 32) return false;
+    }
+    return true;
+}
+
+/* Makes buckets wider while that costs nothing: what is left of the table stays in nearer memory. A
+ * bucket is to lie in one block, or two. */
+static void ssti_draft_widen(ssti_table_draft *d, ssti_part *p) {
+    uint64_t most = d->k->sealed / d->t->blocks / 2, i;
+    uint32_t wider = 0;
+    while (wider < SSTI_TABLE_WIDER && p->count > 3 &&
+           (uint64_t)(2 * SSTI_TABLE_ROWS) << (wider + 1) <= most) wider++;
+    while (wider != 0 && !ssti_draft_even(d, p, wider)) wider--;
+    if (wider == 0) return;
+    p->count = ((p->count - 2) >> wider) + 2;
+    for (i = 1; i + 1 < p->count; i++) ssti_draft_set(d, p, i, ssti_draft_entry(d, p, i << wider));
+    ssti_draft_set(d, p, p->count - 1, p->high);
+    p->shift += wider;
+    p->crowd <<= wider;
+    d->used = (uint32_t)(ssti_round_up(p->at + p->count * d->t->width, SSTI_TABLE_UNIT) /
+                         SSTI_TABLE_UNIT);
+}
+
+/* Fills a table, then makes those of its crowded buckets. Times that pauses or a clock that was set
+ * have torn apart crowd in few buckets of any one width (compare Crotty: Hist-Tree, CIDR 2021). */
+static int ssti_draft_table(ssti_table_draft *d, ssti_part *p) {
+    uint64_t i, place = p->low, end;
+    SSTI_TRY(ssti_draft_fill(d, p));
+    ssti_draft_widen(d, p);
+    for (i = 0; i + 1 < p->count && p->depth + 1 < SSTI_TABLE_DEPTH; i++, place = end) {
+        uint64_t unit = d->used, rows;
+        ssti_part part;
+        uint8_t *head;
+        end = ssti_draft_entry(d, p, i + 1);
+        rows = ssti_draft_rows(d, place, end);
+        if (rows <= p->crowd) continue;
+        part.low = place;
+        part.high = end;
+        part.depth = p->depth + 1;
+        SSTI_TRY(ssti_draft_time(d, place, false, &part.first));
+        SSTI_TRY(ssti_draft_time(d, end, true, &part.last));
+        if (part.last <= part.first) continue;
+        SSTI_TRY(ssti_draft_room(d, &part, rows, SSTI_TABLE_PART_HEAD));
+        SSTI_TRY(ssti_draft_table(d, &part));
+        head = (uint8_t *)d->t->memory + (size_t)part.at - SSTI_TABLE_PART_HEAD;
+        ssti_put64(head, (uint64_t)part.first);
+        ssti_put64(head + 8, (uint64_t)part.last);
+        ssti_put64(head + 16, place);
+        ssti_put32(head + 24, (uint32_t)part.count);
+        head[28] = (uint8_t)part.shift;
+        ssti_draft_set(d, p, i, ssti_table_mark(d->t) | unit);
+    }
+    return SST_OK;
+}
+
+/* Chooses how a place is written, and the first table. */
+static int ssti_table_plan(ssti_table_draft *d, ssti_part *p) {
+    const ssti_look *k = d->k;
+    ssti_table *t = d->t;
+    uint64_t most = 1, rows = 0;
     uint32_t i, block_bits = 0;
     memset(t, 0, sizeof *t);
+    memset(p, 0, sizeof *p);
     t->blocks = k->blocks;
-    t->first = ssti_list_at(k->list, 0)->first_time;
-    t->last = last->last_time;
+    t->first = p->first = ssti_list_at(k->list, 0)->first_time;
+    t->last = p->last = ssti_list_at(k->list, k->blocks - 1)->last_time;
     for (i = 0; i < k->blocks; i++) {
         uint32_t n = ssti_list_at(k->list, i)->rows;
         rows += n;
@@ -3892,51 +4765,41 @@ static void ssti_table_plan(const ssti_look *k, ssti_table *t) {
     }
     while (t->row_bits < 32 && (most >> t->row_bits) != 0) t->row_bits++;
     while ((t->blocks >> block_bits) != 0) block_bits++;
-    t->width = t->row_bits + block_bits <= 32 ? 4 : 8;
-    span = (uint64_t)t->last - (uint64_t)t->first;
-    while (t->shift < 63 && (span >> t->shift) >= rows / 16 + 1) t->shift++;
-    t->count = (span >> t->shift) + 2;
-}
-
-/* Fills the entries in one pass over the times. */
-static int ssti_table_fill(const ssti_look *k, ssti_table *t) {
-    uint64_t next = 0;
-    uint32_t i, row;
-    for (i = 0; i < k->blocks; i++) {
-        const ssti_block *b = ssti_list_at(k->list, i);
-        const uint8_t *times;
-        ssti_range all;
-        all.first = 0;
-        all.count = b->rows;
-        SSTI_TRY(ssti_column_rows(k, i, 0, all, &times));
-        for (row = 0; row < b->rows; row++) {
-            int64_t time = ssti_get_time(times + (size_t)row * 8);
-            uint64_t bucket = ((uint64_t)time - (uint64_t)t->first) >> t->shift;
-            if (bucket >= t->count) return SST_ERR_CORRUPT;
-            while (next <= bucket) ssti_table_set(t, next++, ((uint64_t)i << t->row_bits) | row);
-        }
-    }
-    while (next < t->count) ssti_table_set(t, next++, (uint64_t)t->blocks << t->row_bits);
-    return SST_OK;
+    if (SSTI_HUGE(t->row_bits + block_bits > 63)) return SST_ERR_LIMIT;
+    t->width = t->row_bits + block_bits < 32 ? 4 : 8;
+    p->high = (uint64_t)t->blocks << t->row_bits;
+    return ssti_draft_room(d, p, rows, 0);
 }
 
 /* A table of all blocks of the look in memory of its own, or NULL: it is only a help. */
 static ssti_table *ssti_table_make(const ssti_look *k) {
     const sst_allocator *a = &k->series->store->allocator;
-    ssti_table *t = (ssti_table *)ssti_alloc(a, sizeof *t);
-    if (t == NULL) return NULL;
-    ssti_table_plan(k, t);
-    if (!SSTI_NEVER_64(t->count > SIZE_MAX / 8)) {      /* at most rows / 16 + 3 */
-        t->memory_bytes = (size_t)t->count * t->width;
-        t->memory = ssti_alloc(a, t->memory_bytes);
+    ssti_table_draft d;
+    ssti_part root;
+    int result;
+    memset(&d, 0, sizeof d);
+    d.k = k;
+    d.t = (ssti_table *)ssti_alloc(a, sizeof *d.t);
+    if (d.t == NULL) return NULL;
+    result = ssti_table_plan(&d, &root);
+    if (result == SST_OK) result = ssti_draft_table(&d, &root);
+    d.t->count = root.count;
+    d.t->shift = (uint8_t)root.shift;
+    d.t->memory_bytes = (size_t)d.capacity * SSTI_TABLE_UNIT;
+    if (result == SST_OK) {             /* what was too much goes back */
+        size_t bytes = (size_t)d.used * SSTI_TABLE_UNIT;
+        void *less = a->resize(a->user, d.t->memory, d.t->memory_bytes, bytes);
+        if (less != NULL) {
+            d.t->memory = less;
+            d.t->memory_bytes = bytes;
+        }
     }
-    if (t->memory == NULL || ssti_table_fill(k, t) != SST_OK) {
-        ssti_free(a, t->memory, t->memory_bytes);
-        ssti_free(a, t, sizeof *t);
-        return NULL;
-    }
-    t->entries = (const uint8_t *)t->memory;
-    return t;
+    d.t->entries = (const uint8_t *)d.t->memory;
+    d.t->bytes = (uint64_t)d.used * SSTI_TABLE_UNIT;
+    if (result == SST_OK) return d.t;
+    ssti_free(a, d.t->memory, d.t->memory_bytes);
+    ssti_free(a, d.t, sizeof *d.t);
+    return NULL;
 }
 
 /* The table of a TABLE record, or NULL when it is not as it should be. */
@@ -3960,12 +4823,13 @@ static ssti_table *ssti_table_load(const ssti_look *k, uint64_t offset) {
         t->width = p[26];
         t->count = ssti_get64(p + 32);
         t->entries = p + 64;
+        t->bytes = h.payload - 64;
         t->memory = l.memory;
         t->memory_bytes = l.size;
     }
     if (t != NULL && sst_crc32c(p, l.size, 0) == h.crc && ssti_get32(p) == 1 && t->blocks != 0 &&
         t->blocks <= k->blocks && t->first <= t->last && t->shift <= 63 && t->row_bits <= 32 &&
-        (t->width == 4 || t->width == 8) && t->count <= (h.payload - 64) / t->width &&
+        (t->width == 4 || t->width == 8) && t->count <= t->bytes / t->width &&
         t->count == (((uint64_t)t->last - (uint64_t)t->first) >> t->shift) + 2) return t;
     ssti_free(&store->allocator, t, sizeof *t);
     ssti_unload(store, &l);
@@ -4006,7 +4870,7 @@ static void ssti_table_add(const ssti_look *k) {
 static const ssti_table *ssti_table_get(const ssti_look *k) {
     ssti_series *s = k->series;
     uint32_t tried;
-    if (k->blocks < SSTI_TABLE_MIN_BLOCKS) return NULL;
+    if (!ssti_table_worth(k)) return NULL;
     tried = ssti_atomic_load(&s->table_tried);
     if (k->blocks / 2 >= tried) {
 #if SSTI_HAS_THREADS
@@ -4686,8 +5550,9 @@ static void ssti_index_claim(sst_store *store, uint64_t offset, ssti_cursor c) {
     const uint8_t *head = ssti_take(&c, SSTI_INDEX_HEAD_BYTES), *p;
     uint32_t i, at;
     bool found;
-    /* ssti_index_define has looked at both */
-    if (SSTI_NEVER(head == NULL) || SSTI_RACE(ssti_take(&c, ssti_get64(head + 80)) == NULL)) return;
+    if (SSTI_NEVER(head == NULL)) return;       /* ssti_index_define has looked at both */
+    p = ssti_take(&c, ssti_get64(head + 80));
+    if (SSTI_RACE(p == NULL)) return;
     for (i = 0; i < ssti_get32(head + 76); i++) {
         p = ssti_take(&c, SSTI_INDEX_STREAM_BYTES);
         if (p == NULL) return;
@@ -5391,6 +6256,33 @@ static void ssti_half_grow(ssti_series *s, ssti_half *h) {
     else ssti_free(&store->allocator, old.memory, old.memory_bytes);
 }
 
+#define SSTI_NEAR_ROWS 8u
+
+/* A few rows before a turn, what it needs is fetched, since another thread had it last: first the
+ * description of the other half, then what that points at. */
+static void ssti_tail_near(ssti_series *s) {
+    uint32_t which = s->half_count == 2 ? 1 - s->half : s->half, c;
+    const ssti_half *h = &s->halves[which];
+    uint8_t *columns[SSTI_MAX_COLUMNS];
+    if (s->fill_capacity - s->fill_count > SSTI_NEAR_ROWS) {
+        ssti_prefetch_write(h);
+        ssti_prefetch_write((const uint8_t *)(h + 1) - 1);
+        if (s->slot != NULL) {
+            ssti_prefetch_write(s->slot + which * SSTI_LIVE_HALF);
+            ssti_prefetch_write(s->slot + which * SSTI_LIVE_HALF + SSTI_LIVE_DESCRIPTOR);
+        }
+        s->fill_limit = s->fill_capacity - SSTI_NEAR_ROWS;
+        return;
+    }
+    s->fill_limit = s->fill_capacity;
+    if (ssti_atomic_load(&h->state) != SSTI_HALF_EMPTY) return;
+    ssti_prefetch_write(h->base + ssti_half_layout(s, h->base, h->capacity, columns));
+    for (c = 0; c < s->column_count; c++) {
+        ssti_prefetch_write(columns[c]);
+        ssti_prefetch_write(columns[c] + 64);
+    }
+}
+
 /* Makes a half the one that is filled. The writer's. */
 static void ssti_half_activate(ssti_series *s, uint32_t which, uint64_t first_row) {
     ssti_half *h = &s->halves[which];
@@ -5406,6 +6298,10 @@ static void ssti_half_activate(ssti_series *s, uint32_t which, uint64_t first_ro
     s->fill_check = s->slot == NULL ? NULL : (uint32_t *)(void *)(h->base + columns);
     s->fill_count = 0;
     s->fill_capacity = h->capacity;
+    s->fill_scalar = s->shape[0] == 0 ? s->type : (sst_type)0;
+    s->fill_alive = s->store->alive;
+    s->fill_limit = h->capacity > 4 * SSTI_NEAR_ROWS ? h->capacity - 2 * SSTI_NEAR_ROWS
+                                                     : h->capacity;
     s->fill_first = first_row;
     s->fill_published = &h->count;
 }
@@ -5723,8 +6619,15 @@ static int ssti_append_direct(ssti_series *s, const ssti_rows *in) {
 /* Writes the check words of rows that are about to be published. */
 static void ssti_append_check(ssti_series *s, const ssti_rows *rows) {
     uint64_t first = s->fill_first + s->fill_count;
+    bool small = s->column_count == 2 && s->columns[1].row_bytes == 8;
     size_t i;
-    for (i = 0; i < rows->count; i++) {
+    for (i = 0; i < rows->count && small; i++) {        /* the most frequent rows, in line */
+        uint64_t h = ssti_check_step(s->check_seed, first + i);
+        h = ssti_check_bytes(h, rows->columns[0] + i * 8, 8);
+        h = ssti_check_bytes(h, rows->columns[1] + i * 8, 8);
+        ssti_word_store(&s->fill_check[s->fill_count + i], ssti_check_fold(h));
+    }
+    for (; i < rows->count; i++) {
         uint32_t check = ssti_check_row(s, rows->columns, i, first + i);
         ssti_word_store(&s->fill_check[s->fill_count + i], check);
     }
@@ -5742,6 +6645,7 @@ static int ssti_append_checked(ssti_series *s, const ssti_rows *in) {
             ssti_append_sync(s->store);
             continue;
         }
+        if (n >= s->fill_limit) ssti_tail_near(s);
         rows = left;
         if (rows.count > room) rows.count = room;
         for (c = 0; c < s->column_count; c++) {
@@ -5829,15 +6733,17 @@ SSTI_INLINE bool ssti_append_fast(sst_stream *stream, int64_t time, const void *
     ssti_series *s = stream->series;
     uint32_t n = s->fill_count;
     size_t value_bytes = s->columns[1].row_bytes;
-    if (ssti_word_load(&s->writer) != stream || n >= s->fill_capacity || time <= s->last_time ||
+    if (ssti_word_load(&s->writer) != stream || n >= s->fill_limit || time <= s->last_time ||
         s->timeline_count != 0 || ssti_word_load(&s->finished) != 0 ||
-        *s->store->alive == 0) return false;
-    ssti_copy_in(s->fill[0] + (size_t)n * 8, &time, sizeof time);
-    ssti_copy_in(s->fill[1] + n * value_bytes, value, value_bytes);
+        *s->fill_alive == 0) return false;
+    ssti_copy_in8(s->fill[0] + (size_t)n * 8, &time);
+    if (value_bytes == 8) ssti_copy_in8(s->fill[1] + (size_t)n * 8, value);
+    else ssti_copy_in(s->fill[1] + n * value_bytes, value, value_bytes);
     if (s->fill_check != NULL) {
         uint64_t h = ssti_check_step(s->check_seed, s->fill_first + n);
         h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
-        h = ssti_check_column(h, (const uint8_t *)value, value_bytes);
+        if (value_bytes == 8) h = ssti_check_bytes(h, (const uint8_t *)value, 8);
+        else h = ssti_check_column(h, (const uint8_t *)value, value_bytes);
         ssti_word_store(&s->fill_check[n], ssti_check_fold(h));
     }
     s->last_time = time;
@@ -5861,8 +6767,7 @@ static int ssti_append_one(sst_stream *stream, int64_t time, const void *value) 
 static int ssti_append_scalar(sst_stream *stream, int64_t time, const void *value,
                               sst_type type) {
     if (stream == NULL) return SST_ERR_ARG;
-    if (stream->series->type == type && stream->series->shape[0] == 0 &&
-        ssti_append_fast(stream, time, value)) return SST_OK;
+    if (stream->series->fill_scalar == type && ssti_append_fast(stream, time, value)) return SST_OK;
     SSTI_TRY(ssti_append_allowed(stream));
     if (stream->series->type != type) {
         return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("another element type"));
@@ -6640,6 +7545,7 @@ static uint64_t ssti_scan_synced(sst_store *store) {
     ssti_walk w;
     uint64_t synced = 0;
     ssti_walk_begin(&w, store);
+    w.synced = UINT64_MAX;
     while (ssti_walk_next(&w)) {
         const ssti_header *h = &w.header;
         uint64_t length = 0;
@@ -6648,7 +7554,7 @@ static uint64_t ssti_scan_synced(sst_store *store) {
         if (h->type == SSTI_END && (h->flags & SSTI_END_UNSYNCED) == 0) length = w.offset;
         if (length > synced) synced = length;
     }
-    return synced;
+    return ssti_round_up(synced, 64);       /* where the first record at or after it begins */
 }
 
 /* Must the payload of such a record be read while hopping? */
@@ -6760,6 +7666,7 @@ static int ssti_scan_block(sst_store *store, const ssti_walk *w, ssti_list **lis
     b.first_time = h->first_time;
     b.last_time = h->last_time;
     b.rows = h->rows;
+    if (!ssti_block_fits(s, &b, h)) return SST_OK;
     result = ssti_list_add(s, lists == NULL ? s->list : lists[at], &b);
     if (lists == NULL && result == SST_OK) ssti_clocks_forget(ssti_series_at(store, at));
     return result == SST_ERR_CORRUPT ? SST_OK : result;
@@ -6879,13 +7786,14 @@ static int ssti_store_header(sst_store *store) {
     }
     if (result == SST_ERR_UNSUPPORTED) return result;
     memset(store->header, 0, SSTI_RECORD_BYTES);
+    store->header_lost = true;
     at = SSTI_RECORD_BYTES;
     while (ssti_copy_at(store, at, copy, sizeof copy)) {
         if (ssti_header_decode(copy, at, &h)) {
             store->salt = h.salt;
             return SST_OK;
         }
-        at = ssti_seek_magic(store, at + 64);
+        at = ssti_seek_magic(store, at + 64, ssti_length(store));
     }
     return SST_ERR_FORMAT;
 }
@@ -6900,7 +7808,9 @@ static int ssti_store_header_mend(sst_store *store) {
     result = ssti_index_at(store, store->index_offset, &l, &c);
     if (result == SST_ERR_CORRUPT) return store->read_error;
     if (result != SST_OK) return result;
-    if (ssti_file_header_check(c.at) == SST_OK) memcpy(store->header, c.at, SSTI_RECORD_BYTES);
+    if (ssti_file_header_check(c.at) == SST_OK && ssti_get32(c.at + 12) == store->salt) {
+        memcpy(store->header, c.at, SSTI_RECORD_BYTES);
+    }
     ssti_unload(store, &l);
     return SST_OK;
 }
@@ -7144,33 +8054,64 @@ typedef struct ssti_tail_runs {
     uint64_t rows;
 } ssti_tail_runs;
 
-/* Copies the rows that were found into a half of the reader's own, which takes the place of the one
- * there was. */
-static int ssti_tails_attach(ssti_series *s, uint64_t first_row, const ssti_tail_runs *r) {
+/* The row behind those that the reader has, in blocks or from the companion. */
+static uint64_t ssti_tails_known(const ssti_series *s) {
+    const ssti_half *h = &s->halves[0];
+    uint64_t sealed = ssti_sealed_rows(s), end = h->first_row + h->count;
+    return !SSTI_NEVER(h->first_row > sealed) && sealed < end ? end : sealed;
+}
+
+/* Makes the reader's own half larger, and drops the rows in it that blocks have. A half that is
+ * being recorded gets room for those to come. */
+static int ssti_tails_room(ssti_series *s, uint64_t rows) {
     const sst_allocator *a = &s->store->allocator;
     ssti_half *h = &s->halves[0];
     uint8_t *to[SSTI_MAX_COLUMNS], *from[SSTI_MAX_COLUMNS], *base;
-    size_t bytes = ssti_half_layout(s, NULL, (uint32_t)r->rows, NULL);
-    uint32_t i, c, done = 0;
+    uint64_t first_row = ssti_sealed_rows(s), keep = ssti_tails_known(s) - first_row;
+    uint64_t capacity = s->store->recording ? 2 * (keep + rows) : keep + rows;
+    size_t bytes;
+    uint32_t c;
+    if (SSTI_HUGE(keep + rows > UINT32_MAX / 2)) return SST_ERR_LIMIT;
+    bytes = ssti_half_layout(s, NULL, (uint32_t)capacity, NULL);
     base = (uint8_t *)ssti_alloc(a, bytes);
     if (base == NULL) return SST_ERR_MEMORY;
-    (void)ssti_half_layout(s, base, (uint32_t)r->rows, to);
-    for (i = 0; i < r->runs; i++) {
-        (void)ssti_half_layout(s, r->half[i]->copy, r->half[i]->capacity, from);
+    if (keep != 0) {
+        (void)ssti_half_layout(s, base, (uint32_t)capacity, to);
+        (void)ssti_half_layout(s, h->base, h->capacity, from);
         for (c = 0; c < s->column_count; c++) {
             size_t n = s->columns[c].row_bytes;
-            memcpy(to[c] + done * n, from[c] + r->at[i] * n, r->count[i] * n);
+            memcpy(to[c], from[c] + (size_t)(first_row - h->first_row) * n, (size_t)keep * n);
         }
-        done += r->count[i];
     }
     ssti_free(a, h->base, h->bytes);
     h->base = base;
     h->bytes = bytes;
     h->place = h->front = 0;
-    h->capacity = h->count = (uint32_t)r->rows;
+    h->capacity = (uint32_t)capacity;
+    h->count = (uint32_t)keep;
     h->first_row = first_row;
     h->state = SSTI_HALF_ACTIVE;
     s->half = 0;
+    return SST_OK;
+}
+
+/* Copies the rows that were found into the reader's own half, behind those it has. */
+static int ssti_tails_attach(ssti_series *s, const ssti_tail_runs *r) {
+    ssti_half *h = &s->halves[0];
+    uint8_t *to[SSTI_MAX_COLUMNS], *from[SSTI_MAX_COLUMNS];
+    uint32_t i, c;
+    if (h->first_row + h->count != ssti_tails_known(s) || h->capacity - h->count < r->rows) {
+        SSTI_TRY(ssti_tails_room(s, r->rows));
+    }
+    (void)ssti_half_layout(s, h->base, h->capacity, to);
+    for (i = 0; i < r->runs; i++) {
+        (void)ssti_half_layout(s, r->half[i]->copy, r->half[i]->capacity, from);
+        for (c = 0; c < s->column_count; c++) {
+            size_t n = s->columns[c].row_bytes;
+            memcpy(to[c] + h->count * n, from[c] + r->at[i] * n, r->count[i] * n);
+        }
+        h->count += r->count[i];
+    }
     return SST_OK;
 }
 
@@ -7191,15 +8132,16 @@ static bool ssti_tails_rows(ssti_tails *t, const ssti_series *s, const ssti_tail
 }
 
 /* How many rows of a half hold their check words, from `first` on: looked at in parts, since the
- * numbers in a descriptor are anybody's. */
+ * numbers in a descriptor are anybody's; the first is small, since who follows finds few rows. */
 static int ssti_tails_probe(ssti_tails *t, const ssti_series *s, const ssti_tail_half *h,
                             uint64_t first, uint64_t *count) {
     const sst_allocator *a = &t->store->allocator;
     ssti_tail_half part;
     ssti_range rows;
-    uint64_t most = 65536 / s->row_bytes;
+    uint64_t most = 65536 / s->row_bytes, step;
     size_t bytes;
     if (most == 0) most = 1;
+    step = most < 16 ? most : 16;
     bytes = ssti_half_layout(s, NULL, (uint32_t)most, NULL) + (size_t)most * 4;
     memset(&part, 0, sizeof part);
     part.copy = (uint8_t *)ssti_alloc(a, bytes);
@@ -7209,7 +8151,8 @@ static int ssti_tails_probe(ssti_tails *t, const ssti_series *s, const ssti_tail
     do {
         int64_t last = 0;
         rows.first += part.capacity;
-        rows.count = h->capacity - rows.first < most ? h->capacity - rows.first : most;
+        rows.count = h->capacity - rows.first < step ? h->capacity - rows.first : step;
+        step = step * 8 < most ? step * 8 : most;
         part.first_row = h->first_row + rows.first;
         part.capacity = (uint32_t)rows.count;
         if (rows.count == 0 || !ssti_tails_rows(t, s, h, rows, part.copy)) break;
@@ -7220,16 +8163,16 @@ static int ssti_tails_probe(ssti_tails *t, const ssti_series *s, const ssti_tail
     return SST_OK;
 }
 
-/* Copies the rows that no block has yet, of all halves. */
+/* Copies the rows that the reader does not have yet, of all halves. */
 static int ssti_tails_load(ssti_tails *t, const ssti_series *s, ssti_tail_half *halves,
                            uint32_t *count) {
-    uint64_t sealed = ssti_sealed_rows(s), n;
+    uint64_t known = ssti_tails_known(s), n;
     uint32_t i;
     *count = s->readable ? ssti_tails_halves(t, s, halves) : 0;
     for (i = 0; i < *count; i++) {
         ssti_tail_half *h = &halves[i];
         ssti_range rows;
-        rows.first = sealed > h->first_row ? sealed - h->first_row : 0;
+        rows.first = known > h->first_row ? known - h->first_row : 0;
         if (rows.first >= h->capacity) continue;
         SSTI_TRY(ssti_tails_probe(t, s, h, rows.first, &n));
         if (n == 0) continue;
@@ -7248,13 +8191,23 @@ static int ssti_tails_load(ssti_tails *t, const ssti_series *s, ssti_tail_half *
     return t->failed;
 }
 
-/* Finds the rows in copied halves that follow on what the blocks hold: a run in one half, then
+/* The last time of the rows that the reader has, if any. */
+static int64_t ssti_tails_last(const ssti_series *s) {
+    const ssti_half *h = &s->halves[0];
+    uint32_t blocks = s->list->count;
+    if (ssti_tails_known(s) != ssti_sealed_rows(s)) {
+        return ssti_native_time(h->base + (size_t)(h->count - 1) * 8);
+    }
+    return blocks == 0 ? 0 : ssti_list_at(s->list, blocks - 1)->last_time;
+}
+
+/* Finds the rows in copied halves that follow on what the reader has: a run in one half, then
  * perhaps in another. */
 static void ssti_tails_find(const ssti_series *s, const ssti_tail_half *halves, uint32_t n,
                             ssti_tail_runs *r) {
-    uint32_t blocks = s->list->count, i = 0;
-    uint64_t first_row = ssti_sealed_rows(s);
-    int64_t last = blocks == 0 ? 0 : ssti_list_at(s->list, blocks - 1)->last_time;
+    uint32_t i = 0;
+    uint64_t first_row = ssti_tails_known(s);
+    int64_t last = ssti_tails_last(s);
     memset(r, 0, sizeof *r);
     while (i < n && !SSTI_NEVER(r->runs == 4)) {     /* a half gives one run, and there are four */
         const ssti_tail_half *h = &halves[i++];
@@ -7284,15 +8237,15 @@ static int ssti_tails_take(ssti_tails *t, ssti_series *s) {
     result = ssti_tails_load(t, s, halves, &n);
     if (result == SST_OK && !store->exclusive) result = ssti_refresh(store);
     if (result == SST_OK) {
-        uint64_t first_row = ssti_sealed_rows(s);
+        uint64_t first_row = ssti_tails_known(s);
         ssti_tails_find(s, halves, n, &r);
         for (i = 0; i < n && !store->recording; i++) {      /* rows that nothing leads up to */
             if (halves[i].copy != NULL && halves[i].first_row > first_row + r.rows) {
                 store->tail_lost = true;
             }
         }
-        if (r.rows != 0 && first_row + r.rows > s->halves[0].first_row + s->halves[0].count) {
-            result = ssti_tails_attach(s, first_row, &r);
+        if (r.rows != 0) {
+            result = ssti_tails_attach(s, &r);
             ssti_clocks_forget(s);
         }
     }
@@ -7387,7 +8340,7 @@ static int ssti_torn_records(sst_store *store, uint64_t cut, void **torn, const 
     while (at < store->file_bytes) {
         ssti_range bytes;
         if (!ssti_header_at(store, at, &h)) {
-            at = ssti_seek_magic(store, at + 64);
+            at = ssti_seek_magic(store, at + 64, ssti_length(store));
             continue;
         }
         if (*torn == NULL) {
@@ -7472,7 +8425,8 @@ static void ssti_series_resume(ssti_series *s) {
     for (i = 0; i < s->timeline_count; i++) s->clock_last[i] = s->clocks[i].last;
 }
 
-/* What the INDEX would have said of the timelines. One with a damaged column counts as unsorted. */
+/* What the INDEX would have said of the timelines. One with a column that is damaged, or encoded in
+ * an unknown way, counts as unsorted. */
 static int ssti_clocks_resume(sst_store *store) {
     uint32_t i, t;
     for (i = 0; i < store->series_count; i++) {
@@ -7494,7 +8448,8 @@ static int ssti_clocks_resume(sst_store *store) {
             k.blocks = s->list->count;
             result = ssti_clock_survey(&k, t, &s->clocks[t]);
             ssti_free(&store->allocator, cache.bytes, cache.capacity);
-            if (result == SST_ERR_CORRUPT) s->clocks[t].sorted = SSTI_UNSORTED;
+            if (result == SST_ERR_CORRUPT || result == SST_ERR_UNSUPPORTED ||
+                SSTI_HUGE(result == SST_ERR_LIMIT)) s->clocks[t].sorted = SSTI_UNSORTED;
             else if (result != SST_OK) return result;
         }
     }
@@ -7516,12 +8471,14 @@ static int ssti_recover_tails(sst_store *store) {
     return SST_OK;
 }
 
-/* A file that was never synced may have lost its header with the power: it gets another one, with
- * the uuid that its companion knows. */
+/* A file that was never synced may have lost its header with the power: it gets the one that an
+ * INDEX has, or another one, with the uuid that its companion knows. */
 static int ssti_recover_header(sst_store *store, const uint8_t *uuid) {
-    if (store->header[0] != 0 || store->synced != 0) return SST_OK;
-    if (ssti_get64(store->header + 16) == 0) memcpy(store->header + 16, uuid, 16);
-    ssti_file_header_make(store);
+    if (!store->header_lost || store->synced != 0) return SST_OK;
+    if (store->header[0] == 0) {
+        if (ssti_get64(store->header + 16) == 0) memcpy(store->header + 16, uuid, 16);
+        ssti_file_header_make(store);
+    }
     return ssti_file_write(store, store->file, 0, store->header, SSTI_RECORD_BYTES);
 }
 
@@ -7590,6 +8547,7 @@ static int ssti_open_append(sst_store *store, uint64_t seed) {
     if (unwritten && (store->flags & SST_CREATE) != 0) {
         (void)store->io.close(store->io.user, store->file);
         store->file = NULL;
+        store->file_bytes = 0;
         return SST_ERR_NOT_FOUND;
     }
     SSTI_TRY(ssti_store_read(store));
@@ -7677,15 +8635,17 @@ static int ssti_table_write(ssti_series *s) {
     look.hint = &hint;
     look.series = s;
     look.error = &unused;
+    look.unchecked = true;
     look.list = s->list;
     look.blocks = s->list->count;
-    if (look.blocks < SSTI_TABLE_MIN_BLOCKS ||
+    look.sealed = ssti_list_end(look.list, look.blocks);
+    if (!ssti_table_worth(&look) ||
         look.blocks - s->table_blocks <= s->table_blocks / 8) return SST_OK;
     t = ssti_atomic_load(&s->table);
     if (t == NULL || t->blocks != look.blocks) t = made = ssti_table_make(&look);
     ssti_free(&s->store->allocator, cache.bytes, cache.capacity);
     if (t == NULL) return SST_OK;
-    result = ssti_record_begin(s->store, &d, SSTI_TABLE, 64 + t->count * t->width, 0);
+    result = ssti_record_begin(s->store, &d, SSTI_TABLE, 64 + t->bytes, 0);
     if (result == SST_OK) {
         p = ssti_draft_payload(&d);
         memset(p, 0, 64);
@@ -7697,7 +8657,7 @@ static int ssti_table_write(ssti_series *s) {
         p[25] = t->row_bits;
         p[26] = t->width;
         ssti_put64(p + 32, t->count);
-        memcpy(p + 64, t->entries, (size_t)t->count * t->width);
+        memcpy(p + 64, t->entries, (size_t)t->bytes);
         d.header.stream = s->number;
         result = ssti_record_commit_whole(s->store, &d);
     }
@@ -8083,7 +9043,7 @@ SST_API int sst_stream_meta_at(sst_stream *stream, uint32_t index, const char **
 }
 
 /* ============================================================================================
- * >>query  locate, at, window, slice, sample, gather.
+ * >>query  locate, at, window, slice, sample, gather, snapshot, replay.
  * ============================================================================================ */
 
 #if SSTI_HAS_READ
@@ -8106,6 +9066,19 @@ static void ssti_look_begin(ssti_look *k, ssti_series *series, sst_error *error,
     ssti_look_blocks(k);
     if (k->rows < k->sealed) k->rows = k->sealed;
     k->rows = ssti_claimed_rows(series, k->rows);
+}
+
+/* The same for the quick way, which does without the tail, and gives the table there is. NULL: take
+ * the long way, which makes one where that is due. */
+SSTI_INLINE const ssti_table *ssti_look_quick(ssti_look *k, const sst_stream *stream) {
+    ssti_series *s = stream->series;
+    k->series = s;
+    k->list = ssti_atomic_load(&s->list);
+    k->blocks = ssti_atomic_load(&k->list->count);
+    k->sealed = 0;
+    k->rows = UINT64_MAX;
+    if (k->blocks / 2 >= ssti_atomic_load(&s->table_tried) || *s->store->alive == 0) return NULL;
+    return ssti_atomic_load(&s->table);
 }
 
 static int ssti_look_stream(ssti_look *k, sst_stream *stream) {
@@ -8223,15 +9196,15 @@ typedef struct ssti_bracket {
 
 static void ssti_table_bracket(const ssti_look *k, int64_t time, ssti_bracket *out) {
     const ssti_table *t = ssti_table_get(k);
-    uint64_t bucket, low, high, mask;
+    ssti_place place;
+    uint64_t low, high, mask;
     out->block_low = out->row_low = 0;
     out->block_high = k->blocks - 1;
     out->row_high = UINT32_MAX;
     if (t == NULL || t->blocks > k->blocks || time < t->first || time > t->last) return;
-    bucket = ((uint64_t)time - (uint64_t)t->first) >> t->shift;
-    if (SSTI_NEVER(bucket + 1 >= t->count)) return;
-    low = ssti_table_entry(t, bucket);
-    high = ssti_table_entry(t, bucket + 1);
+    if (!ssti_table_find(t, time, &place)) return;
+    low = place.low;
+    high = place.high;
     mask = ((uint64_t)1 << t->row_bits) - 1;
     if (low > high || (high >> t->row_bits) > t->blocks) return;
     out->block_low = (uint32_t)(low >> t->row_bits);
@@ -8264,15 +9237,53 @@ static int ssti_rank_block(const ssti_look *k, uint32_t clock, int64_t time, sst
     return SST_OK;
 }
 
-/* How many rows of [low, high) of an array of times, all before low being so, are at or before
- * a time. */
-static uint32_t ssti_rank_array(const uint8_t *times, uint32_t low, uint32_t high, int64_t time) {
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (ssti_get_time(times + (size_t)middle * 8) <= time) low = middle + 1;
-        else high = middle;
+/* Where a time would be between two others if the rows [low, high) lay evenly between those. */
+SSTI_INLINE uint32_t ssti_interpolate(int64_t before, int64_t after, int64_t time, uint32_t low,
+                                      uint32_t high) {
+    uint64_t span = (uint64_t)after - (uint64_t)before, at = (uint64_t)time - (uint64_t)before;
+    while (span > UINT32_MAX) {
+        span >>= 8;
+        at >>= 8;
+    }
+    return low + (uint32_t)(at * (high - low) / (span + 1));
+}
+
+/* The same for n rows from low on, by bisection without branches: which half is a coin toss. */
+SSTI_INLINE uint32_t ssti_rank_few(const uint8_t *times, uint32_t low, uint32_t n, int64_t time) {
+    while (n != 0) {
+        uint32_t half = n - n / 2;
+        bool before = ssti_get_time(times + (size_t)(low + half - 1) * 8) <= time;
+        low += half & (0u - (uint32_t)before);
+        n -= half;
     }
     return low;
+}
+
+#define SSTI_EVEN_ROWS 8u               /* how far from where one would expect it a row may be */
+
+/* How many rows of [low, high) of an array of times, all before low (at least one) being so, are at
+ * or before a time; the one at high is not. Guesses by interpolation (Peterson: Addressing for
+ * random-access storage, 1957) a few times, then bisects. Whatever the times are, nothing outside
+ * [low - 1, high] is looked at. */
+SSTI_INLINE uint32_t ssti_rank_array(const uint8_t *times, uint32_t low, uint32_t high,
+                                     int64_t time) {
+    uint32_t guess, tries;
+    if (high <= low) return low;
+    for (tries = 0; tries < 3 && high - low > 4 * SSTI_EVEN_ROWS; tries++) {
+        guess = ssti_interpolate(ssti_get_time(times + (size_t)(low - 1) * 8),
+                                 ssti_get_time(times + (size_t)high * 8), time, low, high);
+        if (guess < low + SSTI_EVEN_ROWS) guess = low + SSTI_EVEN_ROWS;
+        if (guess >= high - SSTI_EVEN_ROWS) guess = high - SSTI_EVEN_ROWS - 1;
+        if (ssti_get_time(times + (size_t)(guess - SSTI_EVEN_ROWS) * 8) > time) {
+            high = guess - SSTI_EVEN_ROWS;
+        } else if (ssti_get_time(times + (size_t)(guess + SSTI_EVEN_ROWS) * 8) <= time) {
+            low = guess + SSTI_EVEN_ROWS + 1;
+        } else {
+            low = guess - SSTI_EVEN_ROWS + 1;
+            high = guess + SSTI_EVEN_ROWS;
+        }
+    }
+    return ssti_rank_few(times, low, high - low, time);
 }
 
 /* How many rows of a block are at or before a time on a clock. The first is, the last is not. */
@@ -8423,6 +9434,168 @@ static int ssti_find(const ssti_look *k, uint32_t clock, int64_t time, sst_match
     return SST_OK;
 }
 
+/* ---- the quick way: a time that the table leads to, in blocks that were looked at before ---- */
+
+#define SSTI_NEAR 7u                    /* rows around a guess that are looked at first */
+
+/* The row in force at a time. Between beginning and searching: it is the one before `row`, the one
+ * before `end`, or between them, and probably among those from `guess` on (0: all may be). */
+typedef struct ssti_spot {
+    ssti_ready ready;               /* its block */
+    const uint8_t *times;
+    uint32_t block, row, end, guess;         /* rows in the block */
+} ssti_spot;
+
+/* Is a time one that the table covers? Its bucket is fetched. */
+SSTI_INLINE bool ssti_spot_covered(const ssti_look *k, const ssti_table *t, int64_t time) {
+    if (t == NULL || time < t->first || time > t->last || t->blocks > k->blocks) return false;
+    ssti_prefetch(t->entries +
+                  (size_t)(((uint64_t)time - (uint64_t)t->first) >> t->shift) * t->width);
+    return true;
+}
+
+/* The same as ssti_table_find, in line where no bucket around is crowded. */
+SSTI_INLINE bool ssti_spot_place(const ssti_table *t, int64_t time, ssti_place *out) {
+    uint64_t at = (uint64_t)time - (uint64_t)t->first, bucket = at >> t->shift;
+    if (SSTI_NEVER(bucket + 1 >= t->count)) return false;       /* the table covers the time */
+    out->low = ssti_table_entry(t, t->entries, bucket);
+    out->high = ssti_table_entry(t, t->entries, bucket + 1);
+    out->share = ssti_table_share(at - (bucket << t->shift), t->shift, 0);
+    return (((out->low | out->high) & ssti_table_mark(t)) == 0 && bucket + 2 < t->count) ||
+           ssti_table_find(t, time, out);
+}
+
+/* Before the first time: no block yet. */
+SSTI_INLINE void ssti_spot_reset(ssti_spot *spot) {
+    spot->times = NULL;
+    spot->block = 0;
+}
+
+/* A block's times, unless it is the one before again. */
+SSTI_INLINE bool ssti_spot_block(const ssti_look *k, uint32_t block, ssti_spot *spot) {
+    if (spot->times != NULL && spot->block == block) return true;
+    spot->times = NULL;
+    spot->block = block;
+    if (!ssti_block_ready(k, block, &spot->ready)) return false;
+    spot->times = ssti_column_ready(&spot->ready, 0);
+    return spot->times != NULL;
+}
+
+/* Where a time is between rows `row` and `end` of a block, `all` being between the two places of
+ * the table: when the rest is in the next block, it may be there. */
+SSTI_INLINE bool ssti_spot_guess(const ssti_look *k, ssti_spot *spot, uint64_t all,
+                                 uint32_t share) {
+    uint64_t guess = spot->row + (share * (all + 1) >> 32);
+    uint32_t rows = spot->ready.b->rows, end;
+    if (guess > rows && spot->block + 1 < k->blocks) {
+        all -= rows - spot->row;
+        if (!ssti_spot_block(k, spot->block + 1, spot)) return false;
+        end = spot->ready.b->rows - 1;
+        spot->end = all < end ? (uint32_t)all : end;
+        spot->row = 1;
+        guess -= rows;
+    }
+    spot->guess = 0;
+    end = spot->end;
+    if (end >= spot->row && end - spot->row >= SSTI_NEAR) {
+        guess = guess < spot->row + (uint64_t)(SSTI_NEAR / 2) ? spot->row : guess - SSTI_NEAR / 2;
+        spot->guess = guess > end - SSTI_NEAR ? end - SSTI_NEAR : (uint32_t)guess;
+    }
+    return true;
+}
+
+/* Goes from the table to the times, and has them fetched. *spot: another one, or reset. False: not
+ * the quick way. */
+SSTI_INLINE bool ssti_spot_begin(const ssti_look *k, const ssti_table *t, int64_t time,
+                                 ssti_spot *spot) {
+    uint64_t mask = ((uint64_t)1 << t->row_bits) - 1, all, last;
+    uint32_t block, row;
+    ssti_place place;
+    if (!ssti_spot_place(t, time, &place) || place.low >> t->row_bits >= k->blocks) return false;
+    block = (uint32_t)(place.low >> t->row_bits);
+    row = (uint32_t)(place.low & mask);
+    if (!ssti_spot_block(k, block, spot)) return false;
+    if (row == 0 && block != 0 && time < spot->ready.b->first_time) {
+        if (!ssti_spot_block(k, --block, spot)) return false;
+        row = spot->ready.b->rows;
+    }
+    if (row > spot->ready.b->rows) return false;
+    last = spot->ready.b->rows - 1u;
+    if (place.high >> t->row_bits == block) {
+        all = (place.high & mask) - row;
+        last = (place.high & mask) < last ? place.high & mask : last;
+    } else {
+        all = last + 1 - row + (place.high & mask);
+    }
+    spot->row = row == 0 ? 1 : row;
+    spot->end = (uint32_t)last;
+    if (!ssti_spot_guess(k, spot, all, place.share)) return false;
+    row = spot->guess != 0 ? spot->guess : spot->row;
+    ssti_prefetch(spot->times + (size_t)(row - 1) * 8);
+    ssti_prefetch(spot->times + (size_t)(row + SSTI_NEAR) * 8);
+    return true;
+}
+
+/* Is the last row of a block, which is at or before the time, the one in force? Behind the last
+ * block there may be the tail. */
+static bool ssti_spot_last(const ssti_look *k, uint32_t block, int64_t time) {
+    const ssti_block *b = ssti_list_at(k->list, block), *next;
+    if (block + 1 == k->blocks) return k->rows == k->sealed;
+    next = ssti_list_at(k->list, block + 1);
+    return time < next->first_time && next->first_row == b->first_row + b->rows;
+}
+
+/* How many of seven times are at or before one: three steps, without branches. */
+SSTI_INLINE uint32_t ssti_rank_seven(const uint8_t *times, int64_t time) {
+    uint32_t n = (uint32_t)(ssti_get_time(times + 24) <= time) * 4;
+    n += (uint32_t)(ssti_get_time(times + n * 8 + 8) <= time) * 2;
+    return n + (uint32_t)(ssti_get_time(times + n * 8) <= time);
+}
+
+/* The same where the row is not near the guess: anywhere between `row` and `end`. */
+static bool ssti_spot_wide(const ssti_look *k, int64_t time, ssti_spot *spot) {
+    const ssti_block *b = spot->ready.b;
+    const uint8_t *times = spot->times;
+    uint32_t row = spot->row, end = spot->end;
+    if (time >= b->last_time) {
+        spot->row = b->rows - 1;
+        return ssti_spot_last(k, spot->block, time);
+    }
+    if (time < b->first_time || row > end ||
+        ssti_get_time(times + (size_t)(row - 1) * 8) > time ||
+        ssti_get_time(times + (size_t)end * 8) <= time) return false;
+    spot->row = ssti_rank_array(times, row, end, time) - 1;
+    return true;
+}
+
+/* Finds the row among those that the table leaves. False: not the quick way. Whatever the table
+ * says, the row is at or before the time and the next one is not. */
+SSTI_INLINE bool ssti_spot_search(const ssti_look *k, int64_t time, ssti_spot *spot) {
+    const uint8_t *times = spot->times + (size_t)spot->guess * 8;
+    if (spot->guess == 0 || ssti_get_time(times - 8) > time ||
+        ssti_get_time(times + 8 * SSTI_NEAR) <= time) return ssti_spot_wide(k, time, spot);
+    spot->row = spot->guess + ssti_rank_seven(times, time) - 1;
+    return true;
+}
+
+SSTI_INLINE bool ssti_spot_find(const ssti_look *k, const ssti_table *t, int64_t time,
+                                ssti_spot *spot) {
+    ssti_spot_reset(spot);
+    return ssti_spot_covered(k, t, time) && ssti_spot_begin(k, t, time, spot) &&
+           ssti_spot_search(k, time, spot);
+}
+
+/* Two times at once: both wait for memory together. */
+static bool ssti_spot_pair(const ssti_look *k, const ssti_table *t, const int64_t *times,
+                           ssti_spot *spots) {
+    ssti_spot_reset(&spots[0]);
+    ssti_spot_reset(&spots[1]);
+    return ssti_spot_covered(k, t, times[0]) && ssti_spot_covered(k, t, times[1]) &&
+           ssti_spot_begin(k, t, times[0], &spots[0]) &&
+           ssti_spot_begin(k, t, times[1], &spots[1]) &&
+           ssti_spot_search(k, times[0], &spots[0]) && ssti_spot_search(k, times[1], &spots[1]);
+}
+
 /* ---- views ---- */
 
 static const uint64_t ssti_nothing[8] = {0, 0, 0, 0, 0, 0, 0, 0};
@@ -8440,14 +9613,30 @@ static void ssti_view_column(sst_stream *stream, sst_view *out, uint32_t column,
     }
 }
 
-static void ssti_view_begin(sst_stream *stream, sst_view *out, ssti_range rows) {
-    uint32_t c;
-    memset(out, 0, sizeof *out);
-    out->first_row = rows.first;
-    out->count = rows.count;
+/* A view of rows without its columns. One by one: a memset of so few bytes costs more than all else
+ * that a look-up does. */
+SSTI_INLINE void ssti_view_head(sst_stream *stream, sst_view *out, uint64_t first_row,
+                                uint64_t count) {
+    uint32_t i;
+    out->first_row = first_row;
+    out->count = count;
     out->columns = &stream->column;
     out->column_count = 1;
     stream->column.offsets = NULL;
+    out->times = NULL;
+    out->values = NULL;
+    out->offsets = NULL;
+    out->tags = NULL;
+    for (i = 0; i < SST_MAX_TIMELINES; i++) out->timelines[i] = NULL;
+    out->key_offsets = NULL;
+    out->keys = NULL;
+    out->row_flags = NULL;
+    out->stable = false;
+}
+
+static void ssti_view_begin(sst_stream *stream, sst_view *out, ssti_range rows) {
+    uint32_t c;
+    ssti_view_head(stream, out, rows.first, rows.count);
     for (c = 0; c < stream->series->column_count; c++) {
         ssti_view_column(stream, out, c, (const uint8_t *)ssti_nothing);
     }
@@ -8544,7 +9733,23 @@ static int ssti_view_rows(sst_stream *stream, const ssti_look *k, ssti_range row
     return ssti_view_assemble(stream, k, rows, out);
 }
 
-/* The same, and an empty view when it fails. */
+/* The same for rows of a block that were found the quick way; false: not in place. */
+static bool ssti_view_quick(sst_stream *stream, const ssti_ready *r, ssti_range rows,
+                            sst_view *out) {
+    const ssti_series *s = stream->series;
+    uint32_t c;
+    if (!s->store->direct) return false;
+    ssti_view_head(stream, out, r->b->first_row + rows.first, rows.count);
+    for (c = 0; c < s->column_count; c++) {
+        const uint8_t *p = ssti_column_ready(r, c);
+        if (p == NULL) return false;
+        ssti_view_column(stream, out, c, p + (size_t)rows.first * s->columns[c].row_bytes);
+    }
+    out->stable = true;
+    return true;
+}
+
+/* Lends rows, or an empty view when that fails. */
 static int ssti_view(sst_stream *stream, const ssti_look *k, ssti_range rows, sst_view *out) {
     int result = ssti_view_rows(stream, k, rows, out);
     if (result != SST_OK) ssti_view_empty(stream, out);
@@ -8620,8 +9825,15 @@ static int ssti_locate(sst_stream *stream, uint32_t clock, int64_t time, sst_mat
 
 static int ssti_at(sst_stream *stream, int64_t time, sst_view *out) {
     ssti_look k;
+    ssti_spot spot;
+    const ssti_table *t;
     uint64_t row;
     int result;
+    t = ssti_look_quick(&k, stream);
+    if (ssti_spot_find(&k, t, time, &spot)) {
+        ssti_range one = ssti_one_row(spot.row);
+        if (ssti_view_quick(stream, &spot.ready, one, out)) return SST_OK;
+    }
     SSTI_TRY(ssti_look_stream(&k, stream));
     result = ssti_find(&k, 0, time, SST_AT_OR_BEFORE, &row);
     if (result == SST_OK) return ssti_view(stream, &k, ssti_one_row(row), out);
@@ -8638,8 +9850,7 @@ static int ssti_window_rows(const ssti_look *k, uint32_t clock, const int64_t *i
     rows->first = rows->count = 0;
     if (start > end || (open && start == end)) return SST_OK;
     SSTI_TRY(ssti_rank_before(k, clock, start, &rows->first));
-    if (open) SSTI_TRY(ssti_rank_before(k, clock, end, &last));
-    else SSTI_TRY(ssti_rank(k, clock, end, &last));
+    SSTI_TRY(ssti_rank(k, clock, open ? end - 1 : end, &last));
     if ((flags & SST_CARRY) != 0 && rows->first != 0) {
         t = INT64_MIN;
         if (rows->first < last) SSTI_TRY(ssti_time(k, clock, rows->first, &t));
@@ -8649,11 +9860,33 @@ static int ssti_window_rows(const ssti_look *k, uint32_t clock, const int64_t *i
     return SST_OK;
 }
 
+/* A window in one block; false: it has to be found the long way. */
+static bool ssti_window_quick(sst_stream *stream, const int64_t *interval, uint32_t flags,
+                              sst_view *out) {
+    int64_t last[2];                    /* of the rows before it, of its own rows */
+    ssti_look k;
+    ssti_spot spots[2];
+    ssti_range rows;
+    const ssti_table *t;
+    if ((flags & SST_CARRY) != 0 || interval[0] == INT64_MIN || interval[1] <= interval[0]) {
+        return false;
+    }
+    last[0] = interval[0] - 1;
+    last[1] = (flags & SST_HALF_OPEN) != 0 ? interval[1] - 1 : interval[1];
+    t = ssti_look_quick(&k, stream);
+    if (!ssti_spot_pair(&k, t, last, spots) ||
+        spots[0].block != spots[1].block || spots[0].row >= spots[1].row) return false;
+    rows.first = spots[0].row + 1;
+    rows.count = spots[1].row - spots[0].row;
+    return ssti_view_quick(stream, &spots[0].ready, rows, out);
+}
+
 static int ssti_window(sst_stream *stream, uint32_t clock, const int64_t *interval,
                        uint32_t flags, sst_view *out) {
     ssti_look k;
     ssti_range rows;
     int result = SST_OK;
+    if (clock == 0 && ssti_window_quick(stream, interval, flags, out)) return SST_OK;
     SSTI_TRY(ssti_look_stream(&k, stream));
     if (clock != 0) result = ssti_clock_sorted(stream, &k, clock - 1);
     if (result == SST_OK) result = ssti_window_rows(&k, clock, interval, flags, &rows);
@@ -8882,6 +10115,7 @@ typedef struct ssti_samples {
     uint8_t *values;
     int64_t *rows;
     size_t bytes;                   /* of one value in `values` */
+    uint32_t element;               /* bytes of one number of it */
 } ssti_samples;
 
 static int ssti_sample_one(sst_stream *stream, const ssti_look *k, const ssti_samples *in,
@@ -8906,11 +10140,187 @@ static int ssti_sample_one(sst_stream *stream, const ssti_look *k, const ssti_sa
     return ssti_fetch(k, stream->series->column_count - 1, ssti_one_row(row), to);
 }
 
+#define SSTI_SAMPLE_BATCH 64u
+#define SSTI_SAMPLE_LANES 4u
+
+/* Samples of a batch found the quick way. A look-up in a large stream is a few waits for memory, so
+ * what one step needs is fetched while the others are at the step before (Chen, Ailamaki, Gibbons,
+ * Mowry: Improving hash join performance through prefetching, 2007). */
+typedef struct ssti_spots {
+    bool quick[SSTI_SAMPLE_BATCH];
+    ssti_spot spot[SSTI_SAMPLE_BATCH];
+    const uint8_t *value[SSTI_SAMPLE_BATCH];    /* of the row; NULL: none */
+} ssti_spots;
+
+/* Steps one and two: the table's entries, then the times that they lead to. */
+static void ssti_sample_begin(const ssti_look *k, const int64_t *times, size_t n,
+                              ssti_spots *q) {
+    const ssti_table *t = ssti_table_get(k);
+    ssti_spot spot;
+    size_t i;
+    ssti_spot_reset(&spot);
+    for (i = 0; i < n; i++) q->quick[i] = ssti_spot_covered(k, t, times[i]);
+    for (i = 0; i < n; i++) {
+        if (!q->quick[i]) continue;
+        q->quick[i] = ssti_spot_begin(k, t, times[i], &spot);
+        q->spot[i] = spot;
+    }
+}
+
+/* Which row a spot stands for; false: that needs more than its block. */
+SSTI_INLINE bool ssti_sample_row(const ssti_samples *in, int64_t time, ssti_spot *spot,
+                                 bool *none) {
+    int64_t before, after;
+    *none = false;
+    if (in->how == SST_SAMPLE_PREVIOUS) return true;
+    before = ssti_get_time(spot->times + (size_t)spot->row * 8);
+    if (in->how == SST_SAMPLE_EXACT) {
+        *none = before != time;
+        return true;
+    }
+    if (spot->row + 1 >= spot->ready.b->rows) return false;
+    if (in->how == SST_SAMPLE_LINEAR) return !SSTI_BIG_ENDIAN;
+    after = ssti_get_time(spot->times + (size_t)(spot->row + 1) * 8);
+    if ((uint64_t)after - (uint64_t)time < (uint64_t)time - (uint64_t)before) spot->row++;
+    return true;
+}
+
+/* Step three: the row, and where its value is. */
+static void ssti_sample_search(const ssti_look *k, const ssti_samples *in, const int64_t *times,
+                               size_t n, ssti_spots *q) {
+    uint32_t column = k->series->column_count - 1;
+    size_t i, row_bytes = k->series->columns[column].row_bytes;
+    for (i = 0; i < n; i++) {
+        ssti_spot *spot = &q->spot[i];
+        bool none = false;
+        q->value[i] = NULL;
+        if (q->quick[i]) {
+            q->quick[i] = ssti_spot_search(k, times[i], spot) &&
+                          ssti_sample_row(in, times[i], spot, &none);
+        }
+        if (!q->quick[i] || none) continue;
+        q->value[i] = in->values == NULL ? (const uint8_t *)ssti_nothing
+                                         : ssti_column_ready(&spot->ready, column);
+        if (in->values == NULL) continue;
+        if (q->value[i] == NULL) q->quick[i] = false;
+        else q->value[i] += (size_t)spot->row * row_bytes;
+        ssti_prefetch(q->value[i]);
+    }
+}
+
+/* Step four: the answers. value: NULL when there is none. */
+SSTI_INLINE void ssti_sample_put(const ssti_samples *in, size_t i, uint64_t row,
+                                 const uint8_t *value) {
+    size_t bytes = in->bytes;
+    uint8_t *to = in->values == NULL ? NULL : in->values + i * bytes;
+    if (in->rows != NULL) in->rows[i] = value == NULL ? -1 : (int64_t)row;
+    if (to == NULL) return;
+    if (value == NULL) memset(to, 0, bytes);
+    else if (bytes == 8) memcpy(to, value, 8);
+    else memcpy(to, value, bytes);
+    ssti_swap_elements(to, bytes, in->element);
+}
+
+#if SSTI_HAS_FLOAT
+/* The same, linear between the row and the next, both in the block. */
+static void ssti_sample_put_linear(const ssti_look *k, const ssti_samples *in, size_t i,
+                                   const ssti_spot *spot, const uint8_t *value) {
+    const ssti_series *s = k->series;
+    const uint8_t *times = spot->times + (size_t)spot->row * 8;
+    int64_t before = ssti_get_time(times), after = ssti_get_time(times + 8);
+    double share = (double)((uint64_t)in->times[i] - (uint64_t)before) /
+                   (double)((uint64_t)after - (uint64_t)before);
+    if (in->rows != NULL) in->rows[i] = (int64_t)(spot->ready.b->first_row + spot->row);
+    if (in->values == NULL) return;
+    ssti_sample_between(s, value, value + s->columns[s->column_count - 1].row_bytes, share,
+                        (double *)(void *)(in->values + i * in->bytes));
+}
+#endif
+
+/* Samples [first, first + n), n at most a batch. */
+static int ssti_sample_batch(sst_stream *stream, const ssti_look *k, const ssti_samples *in,
+                             size_t first, size_t n) {
+    ssti_spots q;
+    size_t i;
+    ssti_sample_begin(k, in->times + first, n, &q);
+    ssti_sample_search(k, in, in->times + first, n, &q);
+    for (i = 0; i < n; i++) {
+        const ssti_spot *spot = &q.spot[i];
+        if (!q.quick[i]) SSTI_TRY(ssti_sample_one(stream, k, in, first + i));
+#if SSTI_HAS_FLOAT
+        else if (in->how == SST_SAMPLE_LINEAR) {
+            ssti_sample_put_linear(k, in, first + i, spot, q.value[i]);
+        }
+#endif
+        else ssti_sample_put(in, first + i, spot->ready.b->first_row + spot->row, q.value[i]);
+    }
+    return SST_OK;
+}
+
+/* The row in force at a time, given one at or before it; none behind `last` + 4 is looked at. */
+SSTI_INLINE uint32_t ssti_sample_step(const uint8_t *times, uint32_t row, uint32_t last,
+                                      int64_t time) {
+    uint32_t n;
+    do {
+        const uint8_t *p = times + (size_t)row * 8;
+        n = (uint32_t)(ssti_get_time(p + 8) <= time) + (uint32_t)(ssti_get_time(p + 16) <= time) +
+            (uint32_t)(ssti_get_time(p + 24) <= time) + (uint32_t)(ssti_get_time(p + 32) <= time);
+        row += n;
+    } while (n == 4 && row <= last);
+    return row;
+}
+
+/* A batch of times that do not decrease, with few rows between them, all in one block: a merge. It
+ * goes on in four places at once, since each step has to wait for the one before. False: not so. */
+static bool ssti_sample_merge(const ssti_look *k, const ssti_samples *in, size_t first) {
+    enum { LANE = SSTI_SAMPLE_BATCH / SSTI_SAMPLE_LANES };
+    const int64_t *times = in->times + first;
+    const ssti_table *t = ssti_table_get(k);
+    uint32_t column = k->series->column_count - 1, row[SSTI_SAMPLE_LANES], down = 0, i, lane;
+    uint32_t found[SSTI_SAMPLE_BATCH];
+    size_t row_bytes = k->series->columns[column].row_bytes;
+    const uint8_t *values;
+    ssti_spot spot, end;
+    if (t == NULL || times[SSTI_SAMPLE_BATCH - 1] < times[0] ||
+        ((uint64_t)times[SSTI_SAMPLE_BATCH - 1] - (uint64_t)times[0]) >> t->shift >
+            SSTI_SAMPLE_BATCH / 2) return false;
+    for (i = 1; i < SSTI_SAMPLE_BATCH; i++) down |= (uint32_t)(times[i] < times[i - 1]);
+    if (down != 0 || !ssti_spot_find(k, t, times[0], &spot) ||
+        !ssti_spot_find(k, t, times[SSTI_SAMPLE_BATCH - 1], &end) || spot.block != end.block ||
+        end.row - spot.row > 4 * SSTI_SAMPLE_BATCH ||
+        spot.ready.b->rows - end.row <= 4) return false;
+    values = in->values == NULL ? spot.times : ssti_column_ready(&spot.ready, column);
+    if (values == NULL) return false;
+    for (lane = 0; lane < SSTI_SAMPLE_LANES; lane++) {
+        ssti_spot begin;
+        if (!ssti_spot_find(k, t, times[lane * LANE], &begin) || begin.block != end.block ||
+            begin.row > end.row) return false;
+        row[lane] = begin.row;
+    }
+    for (i = 0; i < LANE; i++) {
+        for (lane = 0; lane < SSTI_SAMPLE_LANES; lane++) {
+            row[lane] = ssti_sample_step(spot.times, row[lane], end.row, times[lane * LANE + i]);
+            found[lane * LANE + i] = row[lane];
+            if (row[lane] > end.row) return false;
+        }
+    }
+    for (i = 0; i < SSTI_SAMPLE_BATCH; i++) {
+        ssti_sample_put(in, first + i, spot.ready.b->first_row + found[i],
+                        values + (size_t)found[i] * row_bytes);
+    }
+    return true;
+}
+
 static int ssti_sample(sst_stream *stream, const ssti_samples *in) {
     ssti_look k;
-    size_t i;
+    size_t i, n;
     SSTI_TRY(ssti_look_stream(&k, stream));
-    for (i = 0; i < in->n; i++) SSTI_TRY(ssti_sample_one(stream, &k, in, i));
+    for (i = 0; i < in->n; i += n) {
+        n = in->n - i < SSTI_SAMPLE_BATCH ? in->n - i : SSTI_SAMPLE_BATCH;
+        if (n == SSTI_SAMPLE_BATCH && in->how == SST_SAMPLE_PREVIOUS &&
+            ssti_sample_merge(&k, in, i)) continue;
+        SSTI_TRY(ssti_sample_batch(stream, &k, in, i, n));
+    }
     return SST_OK;
 }
 
@@ -8927,6 +10337,7 @@ SST_API int sst_sample(sst_stream *stream, const int64_t *times, size_t n, sst_s
     in.values = (uint8_t *)values;
     in.rows = rows;
     in.bytes = stream->series->columns[stream->series->column_count - 1].row_bytes;
+    in.element = stream->series->columns[stream->series->column_count - 1].element;
     if (how == SST_SAMPLE_LINEAR) {
         if (stream->series->type == SST_BOOL) {
             return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("bool is not linear"));
@@ -8940,11 +10351,68 @@ SST_API int sst_sample(sst_stream *stream, const int64_t *times, size_t n, sst_s
     return ssti_again(stream, result) ? ssti_sample(stream, &in) : result;
 }
 
+#define SSTI_GATHER_BATCH 32u
+#define SSTI_GATHER_BYTES 2048u         /* on their way at once, or four rows */
+
+/* Where rows are in blocks that were looked at before, or NULL. What they need is fetched. */
+static void ssti_gather_begin(const ssti_look *k, uint32_t column, const int64_t *rows, size_t n,
+                              const uint8_t **from) {
+    size_t i, at, bytes = k->series->columns[column].row_bytes;
+    size_t most = bytes < SSTI_GATHER_BYTES ? bytes : SSTI_GATHER_BYTES;
+    uint64_t first = 0, count = 0;          /* of the last block */
+    const uint8_t *ready = NULL;
+    for (i = 0; i < n; i++) {
+        uint64_t row = (uint64_t)rows[i];
+        from[i] = NULL;
+        if (row >= k->sealed) continue;
+        if (row - first >= count) {
+            uint32_t block;
+            ssti_ready r;
+            count = 0;
+            if (ssti_block_of_row(k, row, &block) != SST_OK) continue;
+            ready = ssti_block_ready(k, block, &r) ? ssti_column_ready(&r, column) : NULL;
+            first = r.b->first_row;
+            count = r.b->rows;
+        }
+        if (ready == NULL) continue;
+        from[i] = ready + (size_t)(row - first) * bytes;
+        for (at = 0; at < most; at += 64) ssti_prefetch(from[i] + at);
+        ssti_prefetch(from[i] + most - 1);
+    }
+}
+
+/* Copies one column of rows in any order; -1: zeros. While some are copied the next are fetched. */
+static int ssti_gather_column(const ssti_look *k, uint32_t column, const int64_t *rows, size_t n,
+                              uint8_t *to) {
+    const ssti_column *c = &k->series->columns[column];
+    const uint8_t *from[2][SSTI_GATHER_BATCH];
+    size_t i, at, now, next, batch = SSTI_GATHER_BYTES / c->row_bytes, turn = 0;
+    if (batch < 4) batch = 4;
+    if (batch > SSTI_GATHER_BATCH) batch = SSTI_GATHER_BATCH;
+    now = n < batch ? n : batch;
+    ssti_gather_begin(k, column, rows, now, from[0]);
+    for (at = 0; at < n; at += now, now = next, turn ^= 1) {
+        next = n - at - now < batch ? n - at - now : batch;
+        ssti_gather_begin(k, column, rows + at + now, next, from[turn ^ 1]);
+        for (i = 0; i < now; i++, to += c->row_bytes) {
+            int64_t row = rows[at + i];
+            const uint8_t *p = from[turn][i];
+            if (row < 0) memset(to, 0, c->row_bytes);
+            else if (p == NULL) SSTI_TRY(ssti_fetch(k, column, ssti_one_row((uint64_t)row), to));
+            else {
+                if (c->row_bytes == 8) memcpy(to, p, 8);
+                else if (c->row_bytes == 64) memcpy(to, p, 64);
+                else memcpy(to, p, c->row_bytes);
+                ssti_swap_elements(to, c->row_bytes, c->element);
+            }
+        }
+    }
+    return SST_OK;
+}
+
 static int ssti_gather(sst_stream *stream, const int64_t *rows, size_t n, uint8_t *values,
                        int64_t *times) {
-    const ssti_series *s = stream->series;
-    uint32_t column = s->column_count - 1;
-    size_t i, bytes = s->columns[column].row_bytes;
+    size_t i;
     ssti_look k;
     SSTI_TRY(ssti_look_stream(&k, stream));
     for (i = 0; i < n; i++) {
@@ -8952,16 +10420,10 @@ static int ssti_gather(sst_stream *stream, const int64_t *rows, size_t n, uint8_
             return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("a row beyond the end"));
         }
     }
-    for (i = 0; i < n; i++) {
-        ssti_range row = ssti_one_row((uint64_t)rows[i]);
-        if (rows[i] < 0) {
-            if (values != NULL) memset(values + i * bytes, 0, bytes);
-            if (times != NULL) times[i] = 0;
-            continue;
-        }
-        if (values != NULL) SSTI_TRY(ssti_fetch(&k, column, row, values + i * bytes));
-        if (times != NULL) SSTI_TRY(ssti_fetch(&k, 0, row, (uint8_t *)&times[i]));
+    if (values != NULL) {
+        SSTI_TRY(ssti_gather_column(&k, stream->series->column_count - 1, rows, n, values));
     }
+    if (times != NULL) SSTI_TRY(ssti_gather_column(&k, 0, rows, n, (uint8_t *)times));
     return SST_OK;
 }
 
@@ -8974,6 +10436,352 @@ SST_API int sst_gather(sst_stream *stream, const int64_t *rows, size_t n, void *
     result = ssti_gather(stream, rows, n, (uint8_t *)values, times);
     if (!ssti_again(stream, result)) return result;
     return ssti_gather(stream, rows, n, (uint8_t *)values, times);
+}
+
+/* ---- many streams at once ---- */
+
+SST_API int sst_snapshot(sst_stream *const *streams, size_t n, int64_t time, sst_view *views) {
+    size_t i, k;
+    if (n != 0 && (streams == NULL || views == NULL)) return SST_ERR_ARG;
+    for (i = 0; i < n; i++) {
+        if (streams[i] == NULL) return SST_ERR_ARG;
+        for (k = 0; k < i; k++) {
+            if (streams[k] == streams[i]) return SST_ERR_ARG;
+        }
+    }
+    for (i = 0; i < n; i++) {
+        int result = sst_at(streams[i], time, &views[i]);
+        if (result != SST_OK && result != SST_ERR_NOT_FOUND) return result;
+    }
+    return SST_OK;
+}
+
+SST_API int sst_snapshot_rows(sst_stream *const *streams, size_t n, const int64_t *times,
+                              size_t m, int64_t *rows) {
+    int64_t some[64];
+    size_t i, k, at, part;
+    if (n == 0 || m == 0) return SST_OK;
+    if (streams == NULL || times == NULL || rows == NULL) return SST_ERR_ARG;
+    for (i = 0; i < n; i++) {
+        if (streams[i] == NULL) return SST_ERR_ARG;
+    }
+    for (at = 0; at < m; at += part) {
+        part = m - at < 64 ? m - at : 64;
+        for (i = 0; i < n; i++) {
+            SSTI_TRY(sst_sample(streams[i], times + at, part, SST_SAMPLE_PREVIOUS, NULL, some));
+            for (k = 0; k < part; k++) rows[(at + k) * n + i] = some[k];
+        }
+    }
+    return SST_OK;
+}
+
+/* One stream of a replay. The cursor is before row `row` of it. */
+typedef struct ssti_lane {
+    sst_stream *stream;             /* a handle of the replay's own */
+    sst_view view;                  /* rows around the cursor, or none */
+    sst_column column;              /* of the view that is given out */
+    uint64_t row, sought;
+    int64_t time;                   /* of the row that comes next in the present direction */
+} ssti_lane;
+
+#define SSTI_LANE_BYTES (sizeof(ssti_lane) + sizeof(size_t))    /* with its place in the heap */
+
+/* The lanes that have a row are in a heap: that of lane heap[i] comes before those of heap[2 i + 1]
+ * and heap[2 i + 2] (Williams: Algorithm 232, heapsort, 1964). Behind it are those without. */
+struct sst_replay {
+    sst_allocator allocator;
+    ssti_lane *lanes;
+    size_t *heap;
+    size_t n, waiting;              /* lanes; those of them in the heap */
+    size_t last;                    /* the lane whose row was given out */
+    bool forwards, ready;           /* the direction; is the heap made for it? */
+    bool given;                     /* the last call gave a row */
+};
+
+/* Does the row of lane a come before that of lane b? */
+SSTI_INLINE bool ssti_replay_before(const sst_replay *r, size_t a, size_t b) {
+    int64_t x = r->lanes[a].time, y = r->lanes[b].time;
+    return r->forwards ? x < y || (x == y && a < b) : x > y || (x == y && a > b);
+}
+
+/* Puts the lane at `at` of the heap where it belongs among those below. */
+static void ssti_replay_sink(sst_replay *r, size_t at) {
+    size_t lane = r->heap[at], next;
+    for (; (next = 2 * at + 1) < r->waiting; at = next) {
+        if (next + 1 < r->waiting && ssti_replay_before(r, r->heap[next + 1], r->heap[next])) {
+            next++;
+        }
+        if (!ssti_replay_before(r, r->heap[next], lane)) break;
+        r->heap[at] = r->heap[next];
+    }
+    r->heap[at] = lane;
+}
+
+/* Leaves of the rows of a block those whose large columns have their checksums in common with a
+ * row: either all of them can be read or none. A row that lies across two pieces is alone. */
+static void ssti_replay_pieces(const ssti_series *s, const ssti_block *b, uint64_t row,
+                               ssti_range *run) {
+    uint64_t at = row - b->first_row, start = run->first - b->first_row, end = start + run->count;
+    uint32_t c;
+    for (c = 0; c < s->column_count; c++) {
+        uint64_t bytes = s->columns[c].row_bytes, low = at, high = at + 1;
+        uint64_t piece = at * bytes / SSTI_PIECE_BYTES;
+        if (b->rows * bytes <= SSTI_PIECE_BYTES) continue;
+        if (((at + 1) * bytes - 1) / SSTI_PIECE_BYTES == piece) {
+            low = (piece * SSTI_PIECE_BYTES + bytes - 1) / bytes;
+            high = (piece + 1) * SSTI_PIECE_BYTES / bytes;
+        }
+        if (start < low) start = low;
+        if (end > high) end = high;
+    }
+    run->first = b->first_row + start;
+    run->count = end - start;
+}
+
+/* The rows that can be looked at together with a row below k->rows, which are all there or all
+ * damaged: those of a piece, of its block or of the tail. SST_ERR_CORRUPT: they are lost. */
+static int ssti_replay_run(const ssti_look *k, uint64_t row, ssti_range *run) {
+    uint64_t claimed = ssti_claimed_rows(k->series, k->sealed);
+    const ssti_block *b;
+    uint32_t block;
+    int result;
+    if (row >= k->sealed) {
+        run->first = row < claimed ? k->sealed : claimed;
+        run->count = (row < claimed ? claimed : k->rows) - run->first;
+        if (row >= claimed) return SST_OK;
+        return ssti_fail_at(k->error, SST_ERR_CORRUPT, SSTI_TEXT("a block is lost"), 0, row);
+    }
+    result = ssti_block_of_row(k, row, &block);
+    b = ssti_list_at(k->list, *k->hint);
+    run->first = b->first_row;
+    run->count = b->rows;
+    if (result == SST_OK) {
+        ssti_replay_pieces(k->series, b, row, run);
+        return SST_OK;
+    }
+    if (row < b->first_row) {           /* before the first block, or between two */
+        run->first = 0;
+        run->count = b->first_row;
+    } else {
+        run->first += run->count;
+        run->count = ssti_list_at(k->list, *k->hint + 1)->first_row - run->first;
+    }
+    return result;
+}
+
+#ifndef SSTI_REPLAY_COPY
+#define SSTI_REPLAY_COPY 65536u         /* bytes copied at once where rows are not lent in place */
+#endif
+
+/* Gives the lane a view that begins or ends with a row. *bad: rows that cannot be read, when
+ * SST_ERR_CORRUPT. */
+static int ssti_replay_view(ssti_lane *lane, uint64_t row, bool forwards, ssti_range *bad) {
+    const ssti_series *s = lane->stream->series;
+    uint64_t most = SSTI_REPLAY_COPY, behind;
+    ssti_range part;
+    ssti_look k;
+    int result = ssti_look_stream(&k, lane->stream);
+    lane->view.count = 0;
+    if (SSTI_NEVER(result != SST_OK)) return result;    /* it is no child: that was looked at */
+    if (row >= k.rows) return SST_ERR_NOT_FOUND;
+    SSTI_TRY(ssti_replay_run(&k, row, bad));
+    behind = row + 1 - bad->first;      /* rows up to this one */
+    if (forwards) bad->first = row;
+    bad->count = forwards ? bad->count - (behind - 1) : behind;
+    if (s->store->direct && row < k.sealed) most = SSTI_PIECE_BYTES;
+    most = most < s->row_bytes ? 1 : most / s->row_bytes;
+    part = *bad;
+    if (part.count > most) {
+        if (!forwards) part.first += part.count - most;
+        part.count = most;
+    }
+    if (row >= k.sealed) *bad = part;
+    return ssti_view(lane->stream, &k, part, &lane->view);
+}
+
+/* Sees to it that the view holds the row that comes next in a direction, and notes its time.
+ * SST_ERR_NOT_FOUND: there is none. SST_ERR_CORRUPT: the cursor steps over what cannot be read. */
+static int ssti_replay_load(ssti_lane *lane, bool forwards) {
+    uint64_t row = forwards ? lane->row : lane->row - 1;
+    if (*lane->stream->series->store->alive == 0) {
+        return ssti_stream_fail(lane->stream, SST_ERR_STATE, SSTI_FORKED);
+    }
+    if (!forwards && lane->row == 0) return SST_ERR_NOT_FOUND;
+    if (row - lane->view.first_row >= lane->view.count) {
+        ssti_range bad;
+        int result = ssti_replay_view(lane, row, forwards, &bad);
+        if (ssti_again(lane->stream, result)) result = ssti_replay_view(lane, row, forwards, &bad);
+        if (result == SST_ERR_CORRUPT) lane->row = forwards ? bad.first + bad.count : bad.first;
+        if (result != SST_OK) return result;
+    }
+    lane->time = lane->view.times[row - lane->view.first_row];
+    return SST_OK;
+}
+
+/* Makes the heap. *lane: the one that failed. */
+static int ssti_replay_ready(sst_replay *r, size_t *lane) {
+    size_t i, without = r->n;
+    r->waiting = 0;
+    for (i = 0; i < r->n; i++) {
+        int result = ssti_replay_load(&r->lanes[i], r->forwards);
+        *lane = i;
+        if (result == SST_OK) r->heap[r->waiting++] = i;
+        else if (result == SST_ERR_NOT_FOUND) r->heap[--without] = i;
+        else return result;
+    }
+    for (i = r->waiting / 2; i-- > 0;) ssti_replay_sink(r, i);
+    r->ready = true;
+    return SST_OK;
+}
+
+/* Goes on in the lane whose row was given out. */
+static int ssti_replay_advance(sst_replay *r, size_t *lane) {
+    int result = ssti_replay_load(&r->lanes[r->last], r->forwards);
+    *lane = r->last;
+    if (result == SST_ERR_NOT_FOUND) {
+        r->heap[0] = r->heap[--r->waiting];
+        r->heap[r->waiting] = r->last;
+        result = SST_OK;
+    }
+    if (result == SST_OK && r->waiting != 0) ssti_replay_sink(r, 0);
+    return result;
+}
+
+/* Has a lane that was at its end got rows since? They may be the next ones. */
+static bool ssti_replay_more(const sst_replay *r) {
+    size_t i;
+    for (i = r->waiting; i < r->n && r->forwards; i++) {
+        const ssti_lane *lane = &r->lanes[r->heap[i]];
+        if (ssti_series_rows(lane->stream->series) > lane->row) return true;
+    }
+    return false;
+}
+
+/* Finds the lane whose row comes next, or the one that failed. */
+static int ssti_replay_find(sst_replay *r, size_t *lane) {
+    int result = SST_OK;
+    if (r->ready) result = ssti_replay_advance(r, lane);     /* so a row was given */
+    if (result == SST_OK && (!r->ready || ssti_replay_more(r))) {
+        result = ssti_replay_ready(r, lane);
+    }
+    if (result != SST_OK) return result;
+    if (r->waiting == 0) return SST_ERR_NOT_FOUND;
+    *lane = r->heap[0];
+    return SST_OK;
+}
+
+/* Gives out the next row of a lane, and steps over it. */
+static void ssti_replay_give(const sst_replay *r, ssti_lane *lane, sst_view *out) {
+    const ssti_series *s = lane->stream->series;
+    uint64_t row = r->forwards ? lane->row++ : --lane->row;
+    size_t at = (size_t)(row - lane->view.first_row);
+    uint32_t i;
+    *out = lane->view;
+    out->first_row = row;
+    out->count = 1;
+    out->times += at;
+    for (i = 0; i < s->timeline_count; i++) out->timelines[i] += at;
+    out->values = (const uint8_t *)out->values + at * s->columns[s->column_count - 1].row_bytes;
+    lane->column.values = out->values;
+    out->columns = &lane->column;
+}
+
+static int ssti_replay_step(sst_replay *r, bool forwards, size_t *stream, sst_view *out) {
+    size_t lane = r->last;
+    bool back = r->given && r->forwards && !forwards;   /* over the row that was given: it may have
+                                                           come late, before rows that were given */
+    int result;
+    if (r->forwards != forwards) r->ready = false;
+    r->forwards = forwards;
+    result = back ? ssti_replay_load(&r->lanes[lane], forwards) : ssti_replay_find(r, &lane);
+    r->given = result == SST_OK;
+    if (result == SST_OK) {
+        r->last = lane;
+        ssti_replay_give(r, &r->lanes[lane], out);
+    } else {
+        r->ready = false;               /* there may be more rows when it is asked again */
+        memset(out, 0, sizeof *out);
+    }
+    if (stream != NULL) *stream = lane;
+    return result;
+}
+
+SST_API int sst_replay_next(sst_replay *replay, size_t *stream, sst_view *row) {
+    if (replay == NULL || row == NULL) return SST_ERR_ARG;
+    return ssti_replay_step(replay, true, stream, row);
+}
+
+SST_API int sst_replay_prev(sst_replay *replay, size_t *stream, sst_view *row) {
+    if (replay == NULL || row == NULL) return SST_ERR_ARG;
+    return ssti_replay_step(replay, false, stream, row);
+}
+
+/* How many rows of the lane are before a time: counted at once, since another thread may append. */
+static int ssti_replay_rank(ssti_lane *lane, int64_t time) {
+    ssti_look k;
+    SSTI_TRY(ssti_look_stream(&k, lane->stream));
+    return ssti_rank_before(&k, 0, time, &lane->sought);
+}
+
+SST_API int sst_replay_seek(sst_replay *replay, int64_t time) {
+    size_t i;
+    if (replay == NULL) return SST_ERR_ARG;
+    for (i = 0; i < replay->n; i++) {
+        ssti_lane *lane = &replay->lanes[i];
+        int result = ssti_replay_rank(lane, time);
+        if (ssti_again(lane->stream, result)) result = ssti_replay_rank(lane, time);
+        if (result != SST_OK) return result;
+    }
+    for (i = 0; i < replay->n; i++) {
+        replay->lanes[i].row = replay->lanes[i].sought;
+        replay->lanes[i].view.count = 0;
+    }
+    replay->ready = replay->given = false;
+    return SST_OK;
+}
+
+SST_API void sst_replay_close(sst_replay *replay) {
+    size_t i;
+    sst_allocator a;
+    if (replay == NULL) return;
+    a = replay->allocator;
+    for (i = 0; i < replay->n; i++) sst_stream_close(replay->lanes[i].stream);
+    ssti_free(&a, replay->lanes, replay->n * SSTI_LANE_BYTES);
+    ssti_free(&a, replay, sizeof *replay);
+}
+
+SST_API int sst_replay_open(sst_stream *const *streams, size_t n, int64_t start,
+                            sst_replay **out) {
+    sst_allocator a;
+    sst_replay *r;
+    size_t i;
+    int result = SST_OK;
+    if (out != NULL) *out = NULL;
+    if (out == NULL || streams == NULL || n == 0 || n > SIZE_MAX / SSTI_LANE_BYTES) {
+        return SST_ERR_ARG;
+    }
+    for (i = 0; i < n; i++) {
+        if (streams[i] == NULL) return SST_ERR_ARG;
+    }
+    a = streams[0]->series->store->allocator;
+    r = (sst_replay *)ssti_alloc_zero(&a, sizeof *r);
+    if (r == NULL) return SST_ERR_MEMORY;
+    r->allocator = a;
+    r->lanes = (ssti_lane *)ssti_alloc_zero(&a, n * SSTI_LANE_BYTES);
+    if (r->lanes == NULL) {
+        ssti_free(&a, r, sizeof *r);
+        return SST_ERR_MEMORY;
+    }
+    r->n = n;
+    r->heap = (size_t *)(void *)(r->lanes + n);
+    for (i = 0; i < n && result == SST_OK; i++) {
+        const ssti_series *s = streams[i]->series;
+        result = sst_stream_open(s->store, s->name, &r->lanes[i].stream);
+    }
+    if (result == SST_OK) result = sst_replay_seek(r, start);
+    if (result == SST_OK) *out = r;
+    else sst_replay_close(r);
+    return result;
 }
 
 /* ---- facts ---- */
@@ -9188,7 +10996,11 @@ SST_API int sst_verify(sst_store *store, sst_report *report) {
 /* ---- compacting ---- */
 
 #ifndef SSTI_COPY_BYTES
-#define SSTI_COPY_BYTES 0x100000u       /* on their way from store to store at once */
+#define SSTI_COPY_BYTES 0x800000u       /* on their way from store to store at once: so many that a
+                                           system with huge pages keeps the file in such */
+#endif
+#ifndef SSTI_COPY_BLOCK
+#define SSTI_COPY_BLOCK 0x100000u       /* bytes of columns in a block */
 #endif
 #define SSTI_COPY_COLUMN_MAX 0x1000000000u      /* 64 GiB: offsets are uint32 of 64 bytes */
 
@@ -9212,7 +11024,7 @@ static int ssti_copy_flush(ssti_copy *c) {
     sst_store *store = c->to->store;
     size_t size = c->used;
     c->used = 0;
-    if (size == 0) return SST_OK;
+    if (SSTI_NEVER(size == 0)) return SST_OK;   /* what is asked for fits an empty staging */
     SSTI_TRY(ssti_records_write(store, c->offset, store->staging, size));
     c->offset += size;
     return SST_OK;
@@ -9355,15 +11167,13 @@ static void ssti_copy_publish(ssti_copy *c, const ssti_draft *d) {
 static int ssti_copy_write(ssti_copy *c, uint64_t payload) {
     sst_store *store = c->to->store;
     ssti_draft d;
-    uint8_t *p;
     size_t head;
     SSTI_TRY(ssti_copy_sums(c));
     ssti_draft_begin(store, &d, SSTI_BLOCK, payload, c->entries[0].offset);
     c->offset = store->end;
-    c->used = 0;
     head = d.skip + SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((size_t)c->n + 1);
-    SSTI_TRY(ssti_copy_room(c, head, &p));
-    d.record = p + d.skip;
+    c->used = head;
+    d.record = store->staging + d.skip;
     ssti_block_directory(d.record, c->entries, c->n);
     d.header.stream = c->to->number;
     d.header.rows = (uint32_t)c->rows.count;
@@ -9480,13 +11290,13 @@ static int ssti_compact(sst_store *source, const char *path, const sst_options *
         result = ssti_copy_stream(source, i, target, block_bytes);
     }
     if (result == SST_OK) return sst_close(target);
-    (void)sst_abort(target);
+    if (sst_abort(target) == SST_ERR_STATE) (void)sst_close(target);    /* in a forked child */
     return result;
 }
 
 SST_API int sst_compact(sst_store *source, const char *path, const sst_options *options) {
     sst_options o;
-    uint64_t block_bytes = SSTI_COPY_BYTES;
+    uint64_t block_bytes = SSTI_COPY_BLOCK;
     int result;
     if (source == NULL) return SST_ERR_ARG;
     if (*source->alive == 0) return ssti_store_fail(source, SST_ERR_STATE, SSTI_FORKED);
@@ -9516,7 +11326,29 @@ SST_API int sst_compact(sst_store *source, const char *path, const sst_options *
 #undef SSTI_RACE
 #undef SSTI_HUGE
 #undef SSTI_NEVER_64
+#undef ssti_prefetch
+#undef ssti_prefetch_write
+#undef SSTI_TABLE_MIN_ROWS
+#undef SSTI_EVEN_ROWS
+#undef SSTI_NEAR
+#undef SSTI_TABLE_ROWS
+#undef SSTI_TABLE_CROWD
+#undef SSTI_TABLE_WIDER
+#undef SSTI_TABLE_DEPTH
+#undef SSTI_TABLE_PART_HEAD
+#undef SSTI_TABLE_UNIT
+#undef SSTI_NEAR_ROWS
+#undef SSTI_SAMPLE_BATCH
+#undef SSTI_SAMPLE_LANES
+#undef SSTI_GATHER_BATCH
+#undef SSTI_GATHER_BYTES
 #undef SSTI_COPY_BYTES
+#undef SSTI_REPLAY_COPY
+#undef SSTI_LANE_BYTES
+#undef SSTI_BUF_PAGE
+#undef SSTI_BUF_ALIGN
+#undef SSTI_BUF_RESERVE
+#undef SSTI_COPY_BLOCK
 #undef SSTI_COPY_COLUMN_MAX
 #undef SSTI_FETCH_MISSES
 #undef SSTI_BROKEN
@@ -9597,6 +11429,10 @@ SST_API int sst_compact(sst_store *source, const char *path, const sst_options *
  * >>history  What changed.
  * ============================================================================================
  *
+ * 0.4.0  sst_snapshot, sst_replay, sst_buf. Time tables have tables of crowded buckets. Single
+ *        times, windows and rows in blocks that were looked at before are found without a search; a
+ *        reader that follows a recording reads what is new. A block whose record has no room for
+ *        its rows is none, nor does a synced record end where no other begins.
  * 0.3.0  sst_compact. A SYNC that jumps in sequence names the record before it; recovery begins
  *        with one. Rows keep their numbers when the blocks at the end of a stream are lost.
  * 0.2.0  Recording to files: the companion, sessions, recovery, syncing, live readers.

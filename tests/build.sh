@@ -6,13 +6,15 @@
 #
 # Targets: tests, examples, tools, bench, or the path of a program. From the environment, all
 # optional: BUILD (where to), MAKE, CC, CXX, CFLAGS, CXXFLAGS, JOBS, TEST_CFLAGS and TEST_CXXFLAGS
-# (of all but those tests where the optimiser matters; the same if not given).
+# (of all but those tests where the optimiser matters; the same if not given), SHORT_CFLAGS (of
+# those that run for a moment only; TEST_CFLAGS if not given).
 set -u
 BUILD=${BUILD:-build}
 CC=${CC:-cc}
 CXX=${CXX:-c++}
 CFLAGS=${CFLAGS--O2 -g}
 TEST_CFLAGS=${TEST_CFLAGS-$CFLAGS}
+SHORT_CFLAGS=${SHORT_CFLAGS-$TEST_CFLAGS}
 CXXFLAGS=${CXXFLAGS--O2 -g}
 rules=$BUILD/rules.mk
 
@@ -47,6 +49,9 @@ mkdir -p "$BUILD"
         # Every program compiles the whole header.
         case $file in
             */test_kill.c | */test_threads.c | */test_live.c) flags=$CFLAGS ;;
+            */test_branches*.c | */test_buf*.c | */test_compact.c | \
+                */test_import.c | */test_session.c | */test_store.c | */test_stream.c | \
+                */test_tool.c) flags=$SHORT_CFLAGS ;;
             *) flags=$TEST_CFLAGS ;;
         esac
         rule tests tests "$CC -std=gnu99 $relaxed" "$flags" "$file"

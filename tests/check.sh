@@ -19,9 +19,9 @@ mkdir -p "$TOP"
 # Programs that valgrind would take minutes for, or that live from threads and processes that run
 # side by side. The slowest of the others are left out of short runs.
 valgrind_skip=" test_threads test_kill test_live test_file test_model_file test_session "
-valgrind_skip="$valgrind_skip test_crash test_branches_io test_tool "
+valgrind_skip="$valgrind_skip test_crash test_branches_io test_tool test_damage test_replay "
 if awk -v scale="$SCALE" 'BEGIN { exit !(scale < 1) }'; then
-    valgrind_skip="$valgrind_skip test_damage test_fault test_model_pieces "
+    valgrind_skip="$valgrind_skip test_fault test_model_pieces "
 fi
 
 have() { command -v "$1" > /dev/null; }

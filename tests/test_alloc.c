@@ -3,6 +3,7 @@
 #define STREAMSTORE_IMPLEMENTATION
 #define SSTI_INDEX_BLOCKS 8
 #define SSTI_TABLE_MIN_BLOCKS 2
+#define SSTI_TABLE_ROWS 1u
 #include "../streamstore.h"
 #include "test.h"
 #include "model.h"

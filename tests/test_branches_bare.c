@@ -158,10 +158,26 @@ static void lying_index(void) {
     CHECK_INT(in_use, 0);
 }
 
+/* Of the growable buffers only those in the caller's memory are left. */
+static void buffers(void) {
+    sst_buf_desc desc = {SST_BUF_FIXED, NULL, NULL, 8, 0, 0};
+    sst_buf buf = {0};
+    uint64_t memory = 0;
+    CHECK_INT(sst_buf_open(&buf, NULL), SST_ERR_UNSUPPORTED);
+    CHECK_INT(buf.open, 0);
+    desc.memory = &memory;
+    CHECK_INT(sst_buf_open(&buf, &desc), SST_OK);
+    CHECK_INT(sst_buf_append(&buf, "12345678", 8), SST_OK);
+    CHECK_INT(sst_buf_append(&buf, "9", 1), SST_ERR_FULL);
+    CHECK_BYTES(&memory, "12345678", 8);
+    CHECK_INT(sst_buf_close(&buf), SST_OK);
+}
+
 int main(void) {
     TEST_RUN(what_is_required);
     TEST_RUN(recording);
     TEST_RUN(deferred);
     TEST_RUN(lying_index);
+    TEST_RUN(buffers);
     return test_done("test_branches_bare");
 }

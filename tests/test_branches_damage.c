@@ -778,6 +778,47 @@ static void growing_file(void) {
     CHECK_INT(sst_close(store), SST_OK);
 }
 
+/* The same with a block that says more rows than it has room for: that the file grows makes no room
+ * for them, neither to who looks on nor to who comes later. */
+static void growing_file_without_room(void) {
+    declared d;
+    sst_store *store, *later;
+    sst_stream *stream;
+    sst_view view;
+    mend_record r;
+    uint64_t block;
+    int i;
+    declare(&d, "s", 1, 0);
+    image_begin(&shared);
+    image_stream(&shared, 1, &d);
+    block = image_block(&shared, 1, 0, 4);
+    REQUIRE(mend_at(shared.u.bytes, shared.size, block, &r));
+    mend_put(shared.u.bytes + r.offset + 20, 60, 4);
+    mend_put(shared.u.bytes + r.offset + 48, 80, 8);    /* a last time, so that there may be 60 */
+    mend_header(shared.u.bytes, &r);
+    (void)image_block(&shared, 1, 8, 4);
+    CHECK(shared.size < r.offset + 60 * 16);
+    fake_size = shared.size;
+    store = fake_look();
+    REQUIRE(store != NULL && sst_stream_open(store, "s", &stream) == SST_OK);
+    for (i = 0; i < 5; i++) {
+        later = fake_look();
+        REQUIRE(later != NULL);
+        CHECK_INT(sst_refresh(store), SST_OK);
+        CHECK_INT(sst_rows(stream), 12 + 4 * i);
+        CHECK_INT(sst_slice(stream, 0, 1, &view), SST_ERR_CORRUPT);
+        CHECK_INT(sst_slice(stream, 8, 100, &view), SST_OK);
+        CHECK_INT(view.count, 4 + 4 * i);
+        CHECK_INT(ssti_series_at(later, 0)->list->count, 1 + i);
+        CHECK_INT(ssti_sealed_rows(ssti_series_at(later, 0)), 12 + 4 * i);
+        CHECK_INT(sst_close(later), SST_OK);
+        (void)image_block(&shared, 1, 12 + 4 * (uint64_t)i, 4);
+        fake_size = shared.size;
+    }
+    CHECK(shared.size > r.offset + 60 * 16);
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
 int main(void) {
     TEST_RUN(hostile_streams);
     TEST_RUN(missing_columns);
@@ -795,5 +836,6 @@ int main(void) {
     TEST_RUN(index_after_damage);
     TEST_RUN(far_column);
     TEST_RUN(growing_file);
+    TEST_RUN(growing_file_without_room);
     return test_done("test_branches_damage");
 }

@@ -4,6 +4,7 @@
 #define SSTI_PIECE_BYTES 1024
 #define MEND_PIECE_BYTES 1024
 #define SSTI_TABLE_MIN_BLOCKS 1
+#define SSTI_TABLE_ROWS 1u
 #define STREAMSTORE_IMPLEMENTATION
 #include "../streamstore.h"
 

@@ -1227,6 +1227,271 @@ static void index_defines_nonsense(void) {
     }
 }
 
+/* Damages the header of a file that was never synced and has an INDEX, of 40 rows, on `other`.
+ * foreign: the copy of the header in the INDEX is that of another store. */
+static void killed_with_index(bool foreign, uint8_t *header) {
+    sst_store *killed;
+    sst_stream *stream;
+    uint64_t size;
+    uint8_t *bytes;
+    mend_record r;
+    int i;
+    prepare();
+    killed = create(SST_NO_LIVE);
+    stream = stream_of(killed, "s");
+    for (i = 0; i < 4; i++) {
+        CHECK_INT(append(stream, 10), SST_OK);
+        CHECK_INT(sst_flush(killed), SST_OK);
+    }
+    sim_copy(&disk, &other, 9);
+    CHECK_INT(sst_close(killed), SST_OK);
+    bytes = sim_bytes(&other, NAME, &size);
+    memcpy(header, bytes, 64);
+    bytes[1] ^= 1;
+    REQUIRE(mend_find(bytes, size, MEND_INDEX, 0, 0, &r));
+    CHECK_BYTES(bytes + r.payload, header, 64);
+    if (!foreign) return;
+    bytes[r.payload + 12] ^= 1;
+    mend_file_header(bytes + r.payload, 64);
+    mend_payload(bytes, &r);
+}
+
+/* A header that never was on stable storage, and of which an INDEX has a copy, is put back: the
+ * file is whole again. One of another store is not taken for it. */
+static void header_comes_back(void) {
+    int foreign;
+    for (foreign = 0; foreign < 2; foreign++) {
+        uint8_t header[64];
+        uint64_t size;
+        sst_store *store;
+        killed_with_index(foreign != 0, header);
+        store = open_on(&other, SST_VERIFY);
+        CHECK_INT(sst_close(store), SST_OK);
+        store = append_to(&other, SST_VERIFY | SST_NO_LIVE);
+        CHECK_INT(append(stream_of(store, "s"), 5), SST_OK);
+        CHECK_INT(sst_close(store), SST_OK);
+        CHECK((memcmp(sim_bytes(&other, NAME, &size), header, 64) == 0) == (foreign == 0));
+        store = open_on(&other, SST_VERIFY);
+        CHECK_INT(sst_close(store), SST_OK);
+        CHECK_INT(rows_on(&other), 45);
+        lose_end(&other);
+        CHECK_INT(rows_on(&other), 45);
+    }
+}
+
+/* ---- blocks that say more rows than they have room for ------------------------------------- */
+
+/* The nth block of "s", its checksums right, says that it has so many rows. */
+static void claim_rows(sim_disk *on, uint32_t nth, uint32_t rows) {
+    uint64_t size;
+    uint8_t *bytes = sim_bytes(on, NAME, &size);
+    mend_record r;
+    REQUIRE(mend_find(bytes, size, MEND_BLOCK, 1, nth, &r));
+    CHECK(rows * 16u > r.size);                 /* times and values */
+    mend_put(bytes + r.offset + 20, rows, 4);
+    mend_header(bytes, &r);
+}
+
+/* The first ten rows are lost, the others are there. */
+static void check_roomless(const sim_disk *on, sst_store *opened, uint64_t rows) {
+    sst_store *store = opened == NULL ? open_on(on, 0) : opened;
+    sst_stream *s = stream_of(store, "s");
+    sst_view view;
+    CHECK_INT(sst_rows(s), rows);
+    CHECK_INT(sst_slice(s, 0, 1, &view), SST_ERR_CORRUPT);
+    CHECK(rows_right(s, 10, rows));
+    sst_stream_close(s);
+    if (opened == NULL) CHECK_INT(sst_close(store), SST_OK);
+}
+
+/* Such a block is none of the stream's, however long the file is: as long as it is short, and when
+ * it has grown so much that the rows would lie within it. */
+static void rows_without_room(void) {
+    uint64_t size, short_size;
+    sst_store *store;
+    sst_stream *s;
+    prepare();
+    store = create(SST_NO_LIVE);
+    s = stream_of(store, "s");
+    CHECK_INT(append(s, 10), SST_OK);
+    CHECK_INT(sst_flush(store), SST_OK);
+    CHECK_INT(append(s, 10), SST_OK);
+    CHECK_INT(sst_flush(store), SST_OK);
+    sim_copy(&disk, &other, 1);                 /* killed */
+    CHECK_INT(sst_close(store), SST_OK);
+    claim_rows(&other, 0, 90);
+    (void)sim_bytes(&other, NAME, &short_size);
+    CHECK(short_size < 90u * 16u);
+    check_roomless(&other, NULL, 20);
+    store = append_to(&other, SST_NO_LIVE);
+    check_roomless(&other, store, 20);
+    CHECK_INT(append(stream_of(store, "s"), 200), SST_OK);
+    CHECK_INT(sst_flush(store), SST_OK);
+    check_roomless(&other, store, 220);
+    (void)sim_bytes(&other, NAME, &size);
+    CHECK(size > short_size + 90u * 16u);
+    sim_copy(&other, &disk, 2);                 /* killed again */
+    check_roomless(&disk, NULL, 220);
+    CHECK_INT(sst_close(store), SST_OK);
+    check_roomless(&other, NULL, 220);
+    lose_end(&other);
+    check_roomless(&other, NULL, 220);
+}
+
+/* An INDEX that lists such a block lies: there are the same rows with it and without. */
+static void index_without_room(void) {
+    uint64_t size, blocks = 0, section;
+    uint8_t *bytes;
+    mend_record r;
+    sst_store *store;
+    sst_stream *s;
+    sst_view view;
+    finished_file(1, 10);
+    claim_rows(&other, 0, 25);
+    bytes = sim_bytes(&other, NAME, &size);
+    REQUIRE(mend_find(bytes, size, MEND_INDEX, 0, 0, &r));
+    section = mend_index_stream(bytes, &r, 1, &blocks);
+    REQUIRE(section != 0);
+    mend_put(bytes + section + 8, 25, 8);
+    mend_put(bytes + blocks + 32, 25, 4);
+    mend_payload(bytes, &r);
+    store = open_on(&other, 0);
+    CHECK(store->indexed);
+    s = stream_of(store, "s");
+    CHECK_INT(sst_rows(s), 25);                 /* nobody has looked at the block yet */
+    CHECK_INT(sst_slice(s, 0, 10, &view), SST_OK);
+    CHECK_INT(view.count, 0);
+    CHECK_INT(sst_rows(s), 0);
+    CHECK(rows_right(stream_of(store, "t"), 0, 10));
+    CHECK_INT(sst_close(store), SST_OK);
+    lose_end(&other);
+    CHECK_INT(rows_on(&other), 0);
+}
+
+/* ---- lies that a longer file would make true ------------------------------------------------ */
+
+/* A block's size, its checksums right, reaches beyond the end of the file: the block is lost. When
+ * the file has grown it hides nothing of what is recorded there. */
+static void size_beyond_the_end(void) {
+    loss l;
+    sst_store *store = synced_file();
+    sst_stream *t;
+    uint64_t size;
+    uint8_t *bytes;
+    mend_record r;
+    sim_copy(&disk, &other, 1);
+    CHECK_INT(sst_close(store), SST_OK);
+    bytes = sim_bytes(&other, NAME, &size);
+    REQUIRE(mend_find(bytes, size, MEND_BLOCK, 1, 1, &r));
+    mend_put(bytes + r.offset + 24, size, 8);
+    mend_header(bytes, &r);
+    memset(&l, 0, sizeof l);
+    l.first = LOST_ROWS;
+    l.end = 2 * LOST_ROWS;
+    l.rows = LOST_ALL;
+    check_file_then(&other, &l, "as it was");
+    store = append_to(&other, 0);
+    t = stream_of(store, "t");
+    CHECK_INT(append(t, 10 * size / 16), SST_OK);
+    sst_stream_close(t);
+    append_five(store, &l);
+    CHECK_INT(sst_flush(store), SST_OK);
+    check_store(store, &l);
+    sim_copy(&other, &disk, 2);
+    check_file_then(&disk, &l, "killed");
+    CHECK_INT(sst_close(store), SST_OK);
+    check_file_then(&other, &l, "closed");
+    lose_end(&other);
+    check_file_then(&other, &l, "by hopping");
+}
+
+/* Such a block that an INDEX lists: who appends finds what a reader finds. */
+static void size_beyond_the_end_listed(void) {
+    sst_store *store;
+    uint64_t size;
+    uint8_t *bytes;
+    mend_record r;
+    int appends;
+    finished_file(1, 10);
+    bytes = sim_bytes(&other, NAME, &size);
+    REQUIRE(mend_find(bytes, size, MEND_BLOCK, 1, 0, &r));
+    mend_put(bytes + r.offset + 24, size, 8);
+    mend_header(bytes, &r);
+    for (appends = 0; appends < 2; appends++) {
+        sst_view view;
+        store = appends ? append_to(&other, 0) : open_on(&other, 0);
+        CHECK(store->indexed);
+        CHECK_INT(sst_slice(stream_of(store, "s"), 0, 1, &view), SST_ERR_CORRUPT);
+        CHECK(rows_right(stream_of(store, "t"), 0, 10));
+        CHECK_INT(sst_close(store), SST_OK);
+    }
+}
+
+/* A synced length, its checksum right, lies between two records: what is damaged before it is
+ * damage, and nothing behind it is cut off. */
+static void synced_length_between(void) {
+    sst_store *store;
+    sst_stream *s;
+    uint64_t size;
+    uint8_t *bytes;
+    mend_record r;
+    int round;
+    prepare();
+    store = create(SST_NO_LIVE);
+    s = stream_of(store, "s");
+    CHECK_INT(append(s, 10), SST_OK);
+    CHECK_INT(sst_sync(store), SST_OK);
+    CHECK_INT(append(s, 10), SST_OK);
+    CHECK_INT(sst_flush(store), SST_OK);
+    sim_copy(&disk, &other, 1);
+    CHECK_INT(sst_close(store), SST_OK);
+    bytes = sim_bytes(&other, NAME, &size);
+    REQUIRE(mend_find(bytes, size, MEND_SYNC, 0, 1, &r));
+    CHECK_INT(r.first_row, r.offset);
+    memset(bytes + r.offset - 64, 0, 64);       /* the SKIP before it, or the block */
+    mend_put(bytes + r.offset + 32, r.first_row - 1, 8);
+    mend_header(bytes, &r);
+    spoil_block(&other, 1, 0);
+    for (round = 0; round < 3; round++) {
+        store = open_on(&other, 0);
+        CHECK_INT(sst_rows(stream_of(store, "s")), 20 + 5 * round);
+        CHECK(rows_right(stream_of(store, "s"), 10, 20 + 5 * (uint64_t)round));
+        CHECK_INT(sst_close(store), SST_OK);
+        store = append_to(&other, SST_NO_LIVE);
+        CHECK_INT(append(stream_of(store, "s"), 5), SST_OK);
+        CHECK_INT(sst_flush(store), SST_OK);
+        sim_copy(&other, &disk, 1);             /* killed */
+        CHECK_INT(sst_close(store), SST_OK);
+        sim_copy(&disk, &other, 1);
+    }
+}
+
+/* A column of a further clock is encoded in a way that is not known: that keeps nobody from going
+ * on. */
+static void clock_in_unknown_codec(void) {
+    sst_store *store;
+    uint64_t size, row;
+    uint8_t *bytes;
+    mend_record r;
+    mend_column c;
+    prepare();
+    store = create(SST_NO_LIVE);
+    append_clocked(clocked(store), 10);
+    CHECK_INT(sst_flush(store), SST_OK);
+    sim_copy(&disk, &other, 1);
+    CHECK_INT(sst_close(store), SST_OK);
+    bytes = sim_bytes(&other, NAME, &size);
+    REQUIRE(mend_find(bytes, size, MEND_BLOCK, 1, 0, &r) && mend_column_at(bytes, &r, 1, &c));
+    CHECK_INT(c.kind, MEND_TIMELINE);
+    c.entry[1] = 7;
+    mend_block(bytes, &r);
+    store = append_to(&other, SST_NO_LIVE);
+    append_clocked(clocked(store), 5);
+    CHECK_INT(sst_rows(clocked(store)), 15);
+    CHECK_INT(sst_locate_on(clocked(store), 0, 7, SST_EXACT, &row), SST_ERR_ORDER);
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
 /* ---- stores of all kinds --------------------------------------------------------------------- */
 
 /* What is only of files is nothing for a store in memory. */
@@ -1521,6 +1786,13 @@ int main(void) {
     TEST_RUN(index_lies_about_lost_rows);
     TEST_RUN(ends_that_lead_nowhere);
     TEST_RUN(index_defines_nonsense);
+    TEST_RUN(header_comes_back);
+    TEST_RUN(rows_without_room);
+    TEST_RUN(index_without_room);
+    TEST_RUN(size_beyond_the_end);
+    TEST_RUN(size_beyond_the_end_listed);
+    TEST_RUN(synced_length_between);
+    TEST_RUN(clock_in_unknown_codec);
     TEST_RUN(kinds_of_stores);
     TEST_RUN(field_and_stream);
     TEST_RUN(no_memory_for_store);

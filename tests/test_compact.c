@@ -2,10 +2,12 @@
  * are the same, however they were recorded, is test_model_file's to say. */
 #define SSTI_PIECE_BYTES 4096
 #define SSTI_COPY_BYTES 3000u
+#define SSTI_COPY_BLOCK 3000u
 #define STREAMSTORE_IMPLEMENTATION
 #include "../streamstore.h"
 
 #include "test.h"
+#define MEND_PIECE_BYTES 4096
 #include "mend.h"
 #include "simdisk.h"
 

@@ -7,6 +7,7 @@
 #define STREAMSTORE_IMPLEMENTATION
 #define SSTI_INDEX_BLOCKS 8
 #define SSTI_TABLE_MIN_BLOCKS 2
+#define SSTI_TABLE_ROWS 1u
 #define SSTI_TAIL_FIRST_BYTES 128
 #include "../streamstore.h"
 #include "test.h"

@@ -5,6 +5,7 @@
 #define MODEL_BLOCK_SPAN 4096
 #define SSTI_INDEX_BLOCKS 8
 #define SSTI_TABLE_MIN_BLOCKS 2
+#define SSTI_TABLE_ROWS 1u
 #endif
 #define STREAMSTORE_IMPLEMENTATION
 #include "../streamstore.h"

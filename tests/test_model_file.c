@@ -7,4 +7,5 @@
 #define SSTI_COPY_BYTES 700u
 #define SSTI_INDEX_BLOCKS 8
 #define SSTI_TABLE_MIN_BLOCKS 2
+#define SSTI_TABLE_ROWS 2u
 #include "test_model.c"

@@ -5,4 +5,5 @@
 #define SSTI_PIECE_BYTES 1024
 #define SSTI_INDEX_BLOCKS 3
 #define SSTI_TABLE_MIN_BLOCKS 1
+#define SSTI_TABLE_ROWS 1u
 #include "test_model.c"

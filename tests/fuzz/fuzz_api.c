@@ -15,6 +15,7 @@
 #define MODEL_BLOCK_SPAN 4096
 #define SSTI_INDEX_BLOCKS 8
 #define SSTI_TABLE_MIN_BLOCKS 2
+#define SSTI_TABLE_ROWS 1u
 #define SSTI_TAIL_FIRST_BYTES 256
 #include "../test_model.c"
 #include "../simdisk.h"
@@ -34,6 +35,7 @@ typedef struct api {
     sim_disk disk[2], *now;
     int restarts;
     bool replaced;                  /* the companion of the file before may come back */
+    bool loose;                     /* what was lost may come back: see api_restart */
     /* what power loss must leave */
     bool durable;                   /* the file, at least */
     uint32_t synced_streams;
@@ -44,6 +46,7 @@ typedef struct api {
 static void api_synced(api *a) {
     uint32_t i;
     a->durable = true;
+    a->loose = false;
     a->meta_changed = false;
     a->synced_streams = a->r.model.count;
     for (i = 0; i < a->r.model.count; i++) a->synced_rows[i] = a->r.model.stream[i].rows;
@@ -120,6 +123,7 @@ static void api_create(api *a) {
     while (r->model.count > 0) api_forget_stream(a, --r->model.count);
     r->model.meta.count = 0;
     a->durable = false;
+    a->loose = a->replaced;             /* the file before may come back too */
     a->synced_streams = 0;
     memset(a->synced_rows, 0, sizeof a->synced_rows);
     r->options.flags |= SST_REPLACE;
@@ -149,6 +153,7 @@ static void api_open(api *a, bool lost) {
     else model_check_meta(&r->model.meta, r->store, NULL);
     api_streams(a, lost);
     if ((r->options.flags & SST_NO_SYNC) == 0) api_synced(a);
+    else if (lost) a->loose = true;
 }
 
 /* The disk goes on as what a kill or the loss of power leaves of it. */
@@ -200,7 +205,14 @@ static void api_restart(api *a, int how) {
     r->store = NULL;
     r->torn = how == API_POWER;
     api_flags(a, (uint32_t)test_below(&r->random, 32) & (uint32_t)test_below(&r->random, 32));
-    if (!model_failed) api_open(a, lost);
+    /* A recovery that was never synced may be lost with the power too. Then what it had not found
+     * may be there again, and the model knows nothing of it: a new file. */
+    if (how == API_POWER && a->loose && !model_failed) {
+        a->replaced = true;
+        api_create(a);
+    } else if (!model_failed) {
+        api_open(a, lost);
+    }
 }
 
 /* ---- a reader of the file that is being recorded -------------------------------------------- */

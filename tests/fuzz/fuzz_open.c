@@ -7,6 +7,7 @@
 #define STREAMSTORE_IMPLEMENTATION
 #define SSTI_INDEX_BLOCKS 4
 #define SSTI_TABLE_MIN_BLOCKS 2
+#define SSTI_TABLE_ROWS 1u
 #include "../../streamstore.h"
 
 #include "fuzz.h"

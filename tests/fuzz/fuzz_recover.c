@@ -10,6 +10,7 @@
 #define STREAMSTORE_IMPLEMENTATION
 #define SSTI_INDEX_BLOCKS 4
 #define SSTI_TABLE_MIN_BLOCKS 2
+#define SSTI_TABLE_ROWS 1u
 #define SSTI_TAIL_FIRST_BYTES 256
 #include "../../streamstore.h"
 
@@ -250,14 +251,16 @@ static void go_on(const pair *p, sim_disk *disk, sst_store *store, uint64_t *sta
     WALK(sst_close(store) == SST_OK);
 }
 
-/* Does the INDEX of a closed file say something else than its records, all checksums being right?
- * Then it says one thing while it is believed, and another one when it is not any more. */
+/* Does the INDEX of a closed file say something else than its records, all checksums being right,
+ * or do they not lead to its END? Then it says one thing while it is believed, and another one when
+ * it is not any more. */
 static bool contradicts_itself(const pair *p, const seen *by_index) {
     const mend_pair *b = &p->bytes;
     uint64_t end = b->store_size - 64;
     sim_disk other;
     sst_store *store;
     mend_record r;
+    sst_info info;
     uint32_t i;
     seen found;
     bool differs;
@@ -271,10 +274,14 @@ static bool contradicts_itself(const pair *p, const seen *by_index) {
     differs = open_on(p, &other, false, &store) != SST_OK;
     if (!differs) {
         look(store, &found);
-        differs = found.streams != by_index->streams || found.foreign != by_index->foreign;
+        WALK(sst_store_info(store, &info) == SST_OK);
+        differs = found.streams != by_index->streams || found.foreign != by_index->foreign ||
+                  info.torn_bytes != 0;
     }
     for (i = 0; !differs && i < SEEN_STREAMS; i++) {
         differs = found.stream[i].rows != by_index->stream[i].rows ||
+                  memcmp(found.stream[i].hash, by_index->stream[i].hash,
+                         sizeof found.stream[i].hash) != 0 ||
                   strcmp(found.stream[i].name, by_index->stream[i].name) != 0;
     }
     WALK(sst_close(store) == SST_OK);
