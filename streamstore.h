@@ -719,12 +719,15 @@ typedef struct sst_field {
     sst_type type;
     uint32_t shape[4];
     uint32_t flags;             /* SST_RAGGED (this version: SST_ERR_UNSUPPORTED) */
-    uint32_t offset;            /* bytes, of this field in what sst_append is given */
+    uint32_t offset;            /* bytes, of this field in what sst_append is given; not kept in
+                                   the file */
 } sst_field;
 
-/* A stream. Of this version's streams: one field, of a fixed shape and an element type up to
- * SST_F64. The flags other than SST_OPEN_EXISTING, retain_rows and retain_time, several fields
- * and codecs are SST_ERR_UNSUPPORTED. */
+/* A stream. This version's fields are of fixed shapes and of element types up to SST_F64: SST_RAGGED,
+ * SST_KEYED, the other types, retain_rows, retain_time and codecs are SST_ERR_UNSUPPORTED.
+ *
+ * SST_TAGGED: every row has a number, such as the kind of an event. SST_EQUAL_TIMES: a row may have
+ * the time of the row before. SST_UNTIMED: rows have no times, and the stream no timelines. */
 typedef struct sst_stream_desc {
     const char *name;           /* UTF-8, 1 to SST_MAX_NAME bytes, unique in the store */
     sst_type type;
@@ -804,6 +807,7 @@ typedef struct sst_row {
 #define sst_first_row SST_JOIN(STREAMSTORE_PREFIX, sst_first_row)
 #define sst_flush SST_JOIN(STREAMSTORE_PREFIX, sst_flush)
 #define sst_gather SST_JOIN(STREAMSTORE_PREFIX, sst_gather)
+#define sst_gather_field SST_JOIN(STREAMSTORE_PREFIX, sst_gather_field)
 #define sst_get_meta SST_JOIN(STREAMSTORE_PREFIX, sst_get_meta)
 #define sst_image SST_JOIN(STREAMSTORE_PREFIX, sst_image)
 #define sst_io_default SST_JOIN(STREAMSTORE_PREFIX, sst_io_default)
@@ -823,6 +827,7 @@ typedef struct sst_row {
 #define sst_result_text SST_JOIN(STREAMSTORE_PREFIX, sst_result_text)
 #define sst_rows SST_JOIN(STREAMSTORE_PREFIX, sst_rows)
 #define sst_sample SST_JOIN(STREAMSTORE_PREFIX, sst_sample)
+#define sst_sample_field SST_JOIN(STREAMSTORE_PREFIX, sst_sample_field)
 #define sst_set_meta SST_JOIN(STREAMSTORE_PREFIX, sst_set_meta)
 #define sst_slice SST_JOIN(STREAMSTORE_PREFIX, sst_slice)
 #define sst_snapshot SST_JOIN(STREAMSTORE_PREFIX, sst_snapshot)
@@ -1033,7 +1038,8 @@ SST_DECL const char *sst_stream_name(const sst_store *store, uint32_t index);
 /* Makes a stream and a handle on it, to be closed with sst_stream_close or by sst_close. Strings
  * are copied. SST_ERR_EXISTS: the name is taken; with SST_OPEN_EXISTING an equal stream is opened
  * instead, and what differs is SST_ERR_TYPE (element type), SST_ERR_SHAPE (shape) or SST_ERR_ARG
- * (number or names of fields, timelines, flags, unit). SST_ERR_ARG: a description that cannot be.
+ * (number or names of fields, timelines, flags, unit). SST_ERR_ARG: a description that cannot be:
+ * two fields of one name, SST_UNTIMED with timelines or with SST_EQUAL_TIMES.
  * SST_ERR_LIMIT: too many streams, a row over SST_MAX_ROW_BYTES. SST_ERR_UNSUPPORTED: see
  * sst_stream_desc. SST_ERR_READ_ONLY, SST_ERR_MEMORY. Any thread. */
 SST_DECL int sst_stream_create(sst_store *store, const sst_stream_desc *desc, sst_stream **out);
@@ -1057,30 +1063,34 @@ SST_DECL int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, ui
 SST_DECL void sst_stream_close(sst_stream *stream);
 
 /* Appends one row to a stream of fixed shape. value: [shape] of the stream's type; where the
- * stream was created with fields, `offset` of the field is added. time: larger than that of the
- * row before. Afterwards the row is there for every query.
+ * stream was created with fields, the caller's structure, in which each is at its `offset`. time:
+ * larger than that of the row before, or equal (SST_EQUAL_TIMES), or ignored (SST_UNTIMED). A tag
+ * is 0. Afterwards the row is there for every query.
  *
  * For every appending function: SST_ERR_ARG: NULL, or the stream has timelines (sst_append_row
- * gives them). SST_ERR_READ_ONLY. SST_ERR_FINISHED. SST_ERR_STATE: another handle is the writer.
- * SST_ERR_ORDER: the time is not larger than the last. SST_ERR_BUSY: with SST_DEFERRED, sst_poll
+ * gives them). SST_ERR_READ_ONLY. SST_ERR_FINISHED. SST_ERR_STATE: another handle is the writer; in
+ * sst_append also: several fields, and the handle is one of sst_stream_open, which knows no offsets.
+ * SST_ERR_ORDER: the time is before what may follow. SST_ERR_BUSY: with SST_DEFERRED, sst_poll
  * has to come first. SST_ERR_MEMORY, SST_ERR_FULL, SST_ERR_IO: the tail is full and cannot be
  * sealed. After every one of these nothing was appended, except that calls for several rows may
  * have added leading ones after the last four. One thread at a time per stream. */
 SST_DECL int sst_append(sst_stream *stream, int64_t time, const void *value);
 
-/* Appends many rows: times[rows], values[rows][shape], tightly packed. All times are checked
- * before the first row is added. rows 0 is SST_OK. */
+/* Appends many rows: times[rows] (may be NULL if untimed), values[rows][shape], tightly packed, of a
+ * stream with one field. All times are checked before the first row is added. rows 0 is SST_OK.
+ * SST_ERR_SHAPE: several fields. */
 SST_DECL int sst_append_rows(sst_stream *stream, const int64_t *times, const void *values,
                              size_t rows);
 
-/* Appends one row with everything a row can have. With row->type, SST_ERR_TYPE and SST_ERR_SHAPE
- * are checked. SST_ERR_ARG: value and cells both or neither, a member the stream has no use for
- * (a tag, a key, flags, timelines), or timelines missing. SST_ERR_SHAPE: a count other than 0
- * or 1. */
+/* Appends one row with everything a row can have: one value, or one cell for each field. With
+ * row->type, SST_ERR_TYPE and SST_ERR_SHAPE are checked, where there is one field. SST_ERR_ARG:
+ * value and cells both or neither, a value for several fields, a cell that is NULL, a member the
+ * stream has no use for (a tag, a key, flags, timelines), or timelines missing. SST_ERR_SHAPE: a
+ * count other than 0 or 1. */
 SST_DECL int sst_append_row(sst_stream *stream, const sst_row *row);
 
-/* Appends the rows of a view of a like stream (same type, shape and number of timelines): to
- * copy, merge or import. All times are checked before the first row is added. SST_ERR_ARG: the
+/* Appends the rows of a view of a like stream (same types, shapes, flags and number of timelines):
+ * to copy, merge or import. All times are checked before the first row is added. SST_ERR_ARG: the
  * view has other columns. count 0 is SST_OK. */
 SST_DECL int sst_append_view(sst_stream *stream, const sst_view *rows);
 
@@ -1121,8 +1131,9 @@ SST_DECL uint64_t sst_first_row(const sst_stream *stream);
 #if SST_DECLARE_READ
 
 /* The number of the row at a time: the last at or before it, the first at or after it, the
- * nearest (of two equally near: the earlier), or the one exactly there. SST_ERR_NOT_FOUND: none,
- * *row is unchanged. */
+ * nearest (of two equally near: the earlier), or the one exactly there. Of rows with equal times
+ * the last one, but at or after the first. SST_ERR_NOT_FOUND: none, *row is unchanged.
+ * SST_ERR_STATE, here and in every query by time: the stream has no times. */
 SST_DECL int sst_locate(sst_stream *stream, int64_t time, sst_match match, uint64_t *row);
 
 /* The row in force at a time: the last at or before it, with its own time. SST_ERR_NOT_FOUND:
@@ -1156,8 +1167,15 @@ SST_DECL int sst_sample(sst_stream *stream, const int64_t *times, size_t n, sst_
 SST_DECL int sst_gather(sst_stream *stream, const int64_t *rows, size_t n, void *values,
                         int64_t *times);
 
+/* The same of one field of several, counted from 0; the two above take the first. SST_ERR_ARG: no
+ * such field. */
+SST_DECL int sst_sample_field(sst_stream *stream, uint32_t field, const int64_t *times, size_t n,
+                              sst_sampling how, void *values, int64_t *rows);
+SST_DECL int sst_gather_field(sst_stream *stream, uint32_t field, const int64_t *rows, size_t n,
+                              void *values);
+
 /* sst_locate and sst_window_ex by a timeline: timeline counts from 0. Where several rows have the
- * same time on it, at or before is the last of them, at or after the first, exact the last. With
+ * same time on it, at or after is the first of them, the others the last. With
  * SST_CARRY it is the first time on this timeline that is given as start. SST_ERR_ORDER: the
  * timeline is not sorted (it decreases somewhere). */
 SST_DECL int sst_locate_on(sst_stream *stream, uint32_t timeline, int64_t time, sst_match match,
@@ -1576,13 +1594,13 @@ static bool ssti_utf8(const uint8_t *s, size_t size) {
     return true;
 }
 
-#if SSTI_HAS_READ
 /* A reading position in bytes that nobody vouches for. */
 typedef struct ssti_cursor {
     const uint8_t *at;
     uint64_t left;
 } ssti_cursor;
 
+#if SSTI_HAS_READ
 /* The next `size` bytes, or NULL when there are not so many. */
 static const uint8_t *ssti_take(ssti_cursor *c, uint64_t size) {
     const uint8_t *p = c->at;
@@ -2887,7 +2905,8 @@ enum {
     SSTI_FINISH, SSTI_TABLE,
     SSTI_MUST_UNDERSTAND = 128,
     SSTI_META_REMOVED = 1, SSTI_END_UNSYNCED = 1,
-    SSTI_KIND_TIME = 1, SSTI_KIND_TIMELINE = 2, SSTI_KIND_VALUES = 7, SSTI_KIND_PIECES = 9,
+    SSTI_KIND_TIME = 1, SSTI_KIND_TIMELINE = 2, SSTI_KIND_TAG = 3, SSTI_KIND_VALUES = 7,
+    SSTI_KIND_PIECES = 9,
     SSTI_VERSION_MAJOR = 1, SSTI_VERSION_MINOR = 0
 };
 
@@ -3674,9 +3693,12 @@ static bool ssti_directory_entry(const ssti_directory *d, uint32_t i, ssti_entry
     return e->offset >= columns && e->offset <= d->bytes && e->stored <= d->bytes - e->offset;
 }
 
+/* Finds the first entry of a kind. *index: where it is to be expected, then where it is. */
 static bool ssti_directory_find(const ssti_directory *d, uint8_t kind, uint32_t part,
                                 ssti_entry *e, uint32_t *index) {
-    uint32_t i;
+    uint32_t i, first = *index;
+    if (first < d->count && ssti_directory_entry(d, first, e) && e->kind == kind &&
+        e->part == part) return true;
     for (i = 0; i < d->count; i++) {
         bool sound = ssti_directory_entry(d, i, e);
         if (e->kind == kind && e->part == part) {
@@ -3699,7 +3721,7 @@ static bool ssti_entry_large(const ssti_entry *e) {
 /* The entry with the piece checksums of the large column `index`, itself checked. */
 static bool ssti_directory_pieces(const ssti_directory *d, const ssti_entry *e, uint32_t index,
                                   ssti_entry *pieces) {
-    uint32_t i;
+    uint32_t i = 0;
     uint64_t count = (e->stored + SSTI_PIECE_BYTES - 1) / SSTI_PIECE_BYTES;
     return ssti_directory_find(d, SSTI_KIND_PIECES, index, pieces, &i) && pieces->codec == 0 &&
            pieces->stored == count * 4 && pieces->crc == e->crc && ssti_entry_sound(d, pieces);
@@ -3768,8 +3790,6 @@ static bool ssti_block_sound(sst_store *store, uint64_t offset, const ssti_heade
  * >>index  Block lists, INDEX and TABLE records.
  * ============================================================================================ */
 
-#define SSTI_MAX_COLUMNS (2 + SST_MAX_TIMELINES)    /* time, timelines, values */
-
 /* A sealed block: 48 bytes of memory each. Never changes once it is counted. */
 typedef struct ssti_block {
     uint64_t offset;                /* of its record */
@@ -3816,8 +3836,8 @@ typedef struct ssti_table {
 /* One column of a stream's rows. */
 typedef struct ssti_column {
     uint8_t kind;
-    uint8_t part;
-    uint16_t element;               /* bytes of one number */
+    uint8_t element;                /* bytes of one number */
+    uint16_t part;
     uint32_t row_bytes;
 } ssti_column;
 
@@ -3850,18 +3870,25 @@ enum { SSTI_HALF_NONE = 0, SSTI_HALF_EMPTY, SSTI_HALF_ACTIVE, SSTI_HALF_FULL };
 struct ssti_series {
     sst_store *store;
     uint32_t number;                /* in the file, from 1 */
-    char *text;                     /* name, timelines, field name, each followed by 0 */
+    char *text;                     /* name, timelines, fields' names, each followed by 0 */
     size_t text_bytes;
-    const char *name, *field_name;
+    const char *name;
     const char *timelines[SST_MAX_TIMELINES];
     uint32_t timeline_count;
-    sst_type type;
-    uint32_t shape[4];
     uint32_t flags;
     sst_unit unit;
     bool readable;                  /* of a kind that this version reads */
-    ssti_column columns[SSTI_MAX_COLUMNS];
+    bool timed, strict;             /* rows have times; every one is larger than the one before */
+    sst_field *fields;
+    uint32_t field_count;
+    ssti_column *columns;           /* time, timelines, tag, fields, as far as there are */
     uint32_t column_count;
+    uint32_t clock_count;           /* of them time and timelines */
+    uint32_t value_column;          /* the first field's */
+    size_t arrays_bytes;
+    ssti_entry *entries;            /* of the block that is written: two per column. These arrays
+                                       lie in one piece of memory, which begins here */
+    uint8_t **work;                 /* two pointers per column, of who has the lock */
     uint32_t block_bytes;
     uint64_t row_bytes;             /* of all columns */
     ssti_list *list;
@@ -3882,15 +3909,15 @@ struct ssti_series {
     uint32_t half_count;            /* 0: every row becomes a block at once */
     uint32_t half;
     sst_stream *writer;             /* the handle that appends */
-    sst_field field;                /* for sst_stream_info */
     /* the writer's own: what it knows of the active half, and of the last row */
-    uint8_t *fill[SSTI_MAX_COLUMNS];    /* where the columns of the half begin */
+    uint8_t **fill;                 /* where the columns of the half begin */
     uint32_t *fill_check;           /* its check words; NULL without a companion */
     uint8_t *slot;                  /* the stream's descriptors in the companion, or NULL */
     uint64_t check_seed;
     uint32_t fill_count, fill_capacity;
     uint32_t fill_limit;            /* up to where the short way goes: see ssti_tail_near */
-    sst_type fill_scalar;           /* of rows that are one number and a time; else 0 */
+    uint32_t fill_bytes;            /* of the value, where rows are that and a time; else 0 */
+    sst_type fill_scalar;           /* of that, where it is one number; else 0 */
     const uint32_t *fill_alive;     /* the store's */
     uint64_t fill_first;            /* its first row */
     uint32_t *fill_published;       /* its row count */
@@ -3898,6 +3925,11 @@ struct ssti_series {
     int64_t last_time;              /* INT64_MAX until then, so that the short way is not taken */
     int64_t clock_last[SST_MAX_TIMELINES];
 };
+
+/* May a row at time b follow on one at time a? */
+SSTI_INLINE bool ssti_follows(const ssti_series *s, int64_t a, int64_t b) {
+    return b > a || (b == a && !s->strict);
+}
 
 static const ssti_block *ssti_list_at(const ssti_list *list, uint32_t i) {
     uint32_t place, chunk = ssti_chunk(i, &place);
@@ -4119,7 +4151,7 @@ static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column
     uint64_t i = rows.first * col->row_bytes / SSTI_PIECE_BYTES;
     uint64_t end = ((rows.first + rows.count) * col->row_bytes - 1) / SSTI_PIECE_BYTES + 1;
     uint32_t *bits = ssti_piece_bits(k, block);
-    uint32_t c, index;
+    uint32_t c, index = column;
     ssti_directory d;
     ssti_entry e, pieces;
     bool open = false;
@@ -4152,14 +4184,14 @@ static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column
     return SST_OK;
 }
 
-/* Do the times increase from the block's first to its last? */
-static bool ssti_times_sound(const ssti_block *b, const uint8_t *times) {
+/* Are the times in order from the block's first to its last? */
+static bool ssti_times_sound(const ssti_series *s, const ssti_block *b, const uint8_t *times) {
     uint32_t i;
     int64_t before = ssti_get_time(times);
     if (before != b->first_time) return false;
     for (i = 1; i < b->rows; i++) {
         int64_t t = ssti_get_time(times + (size_t)i * 8);
-        if (t <= before) return false;
+        if (!ssti_follows(s, before, t)) return false;
         before = t;
     }
     return before == b->last_time;
@@ -4174,7 +4206,7 @@ static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column
     bool trust = b->trusted != 0 || (store->flags & SST_TRUST) != 0 || k->unchecked;
     ssti_directory d;
     ssti_entry e, pieces;
-    uint32_t index, found;
+    uint32_t index = column, found;
     SSTI_TRY(ssti_block_open(k, b, &d));
     if (!ssti_directory_find(&d, col->kind, col->part, &e, &index)) {
         return ssti_corrupt(k, b, SSTI_TEXT("a column is missing"));
@@ -4198,8 +4230,8 @@ static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column
                                 b->offset + e.offset, b->first_row);
         }
         if (large) found |= SSTI_WHERE_LARGE;
-        else if (column == 0 && d.record != NULL &&
-                 !ssti_times_sound(b, d.record + (size_t)e.offset)) {
+        else if (col->kind == SSTI_KIND_TIME && d.record != NULL &&
+                 !ssti_times_sound(k->series, b, d.record + (size_t)e.offset)) {
             return ssti_corrupt(k, b, SSTI_TEXT("the times of a block are not in order"));
         }
     }
@@ -4533,7 +4565,8 @@ static bool ssti_table_find(const ssti_table *t, int64_t time, ssti_place *out) 
 
 /* Is a table worth its bytes? Fewer blocks and rows are searched by bisection. */
 static bool ssti_table_worth(const ssti_look *k) {
-    return k->blocks >= SSTI_TABLE_MIN_BLOCKS || k->sealed >= SSTI_TABLE_MIN_ROWS;
+    return k->series->timed &&
+           (k->blocks >= SSTI_TABLE_MIN_BLOCKS || k->sealed >= SSTI_TABLE_MIN_ROWS);
 }
 
 /* A table that is being made, of the first one's size or a crowded bucket's. */
@@ -4913,15 +4946,20 @@ static int ssti_shape_rank(const uint32_t *shape) {
     return rank;
 }
 
-/* A stream's definition before there is a stream: from a description or from a file. The strings
- * point there. */
+/* A stream's definition before there is a stream: from a description, whose `fields` it points to, or
+ * from a STREAM record, of which it points to the fields and to the strings behind them. */
 typedef struct ssti_definition {
-    uint32_t number, flags, field_count, timeline_count;
-    uint32_t field_flags;           /* of all fields together */
+    uint32_t number, flags, timeline_count, field_count;
+    uint32_t kinds;                 /* flags of all fields together */
+    bool plain;                     /* every field is of a fixed shape and of numbers */
+    uint64_t value_bytes;           /* of a row's fixed fields */
+    size_t text_bytes;              /* of all names, each followed by 0 */
     sst_unit unit;
-    sst_type type;
-    uint32_t shape[4];
-    sst_span name, field_name, timelines[SST_MAX_TIMELINES];
+    sst_span name, timelines[SST_MAX_TIMELINES];
+    const sst_field *fields;        /* NULL: */
+    const uint8_t *records;
+    ssti_cursor names;              /* of the fields */
+    sst_field one;                  /* of a description without fields */
 } ssti_definition;
 
 static void ssti_span_put(uint8_t **to, const char *text) {
@@ -4932,23 +4970,31 @@ static void ssti_span_put(uint8_t **to, const char *text) {
 }
 
 static size_t ssti_stream_payload_bytes(const ssti_series *s) {
-    return SSTI_STREAM_FIXED_BYTES + SSTI_FIELD_BYTES + s->text_bytes + 2 + s->timeline_count;
+    size_t strings = 1 + (size_t)s->timeline_count + s->field_count;    /* a byte more than in text */
+    return SSTI_STREAM_FIXED_BYTES + SSTI_FIELD_BYTES * (size_t)s->field_count + s->text_bytes +
+           strings;
 }
 
 static void ssti_stream_payload(const ssti_series *s, uint8_t *to) {
-    uint8_t *text = to + SSTI_STREAM_FIXED_BYTES + SSTI_FIELD_BYTES;
-    uint32_t i;
-    memset(to, 0, SSTI_STREAM_FIXED_BYTES + SSTI_FIELD_BYTES);
+    size_t fixed = SSTI_STREAM_FIXED_BYTES + SSTI_FIELD_BYTES * (size_t)s->field_count;
+    uint8_t *text = to + fixed;
+    uint32_t i, k;
+    memset(to, 0, fixed);
     ssti_put32(to, s->flags);
     to[4] = (uint8_t)s->unit;
     to[5] = (uint8_t)s->timeline_count;
-    ssti_put16(to + 6, 1);
-    to[8] = (uint8_t)s->type;
-    to[9] = (uint8_t)ssti_shape_rank(s->shape);
-    for (i = 0; i < 4; i++) ssti_put32(to + 16 + 4 * i, s->shape[i]);
+    ssti_put16(to + 6, (uint16_t)s->field_count);
+    for (i = 0; i < s->field_count; i++) {
+        const sst_field *f = &s->fields[i];
+        uint8_t *p = to + SSTI_STREAM_FIXED_BYTES + SSTI_FIELD_BYTES * i;
+        p[0] = (uint8_t)f->type;
+        p[1] = (uint8_t)ssti_shape_rank(f->shape);
+        ssti_put32(p + 4, f->flags);
+        for (k = 0; k < 4; k++) ssti_put32(p + 8 + 4 * k, f->shape[k]);
+    }
     ssti_span_put(&text, s->name);
     for (i = 0; i < s->timeline_count; i++) ssti_span_put(&text, s->timelines[i]);
-    ssti_span_put(&text, s->field_name);
+    for (i = 0; i < s->field_count; i++) ssti_span_put(&text, s->fields[i].name);
 }
 
 static uint64_t ssti_meta_payload_bytes(const ssti_meta *m) {
@@ -5051,16 +5097,50 @@ static void ssti_metas_free(const sst_allocator *a, ssti_metas *metas) {
 
 /* Is this a kind of stream whose rows this version reads and writes? */
 static bool ssti_definition_readable(const ssti_definition *d) {
-    return d->field_count == 1 && d->flags == 0 && d->field_flags == 0 &&
-           d->type <= SST_F64;
+    const uint32_t known = SST_TAGGED | SST_UNTIMED | SST_EQUAL_TIMES;
+    bool untimed = (d->flags & SST_UNTIMED) != 0;
+    return d->plain && (d->flags & ~known) == 0 && d->value_bytes <= SST_MAX_ROW_BYTES &&
+           !(untimed && (d->timeline_count != 0 || (d->flags & SST_EQUAL_TIMES) != 0));
 }
 
-static void ssti_series_column(ssti_series *s, uint8_t kind, uint8_t part, uint32_t element,
+/* Columns of a stream's rows. */
+static uint32_t ssti_definition_columns(const ssti_definition *d) {
+    return ((d->flags & SST_UNTIMED) == 0) + d->timeline_count + ((d->flags & SST_TAGGED) != 0) +
+           d->field_count;
+}
+
+/* Bytes of one field in a row. */
+static uint64_t ssti_field_bytes(const sst_field *f) {
+    uint64_t elements;
+    (void)ssti_shape_elements(f->shape, &elements);
+    return elements * ssti_type_bytes(f->type);
+}
+
+/* The memory of a stream's arrays: see ssti_series_arrays. */
+static size_t ssti_arrays_bytes(uint32_t columns, uint32_t fields) {
+    return (size_t)columns * (2 * sizeof(ssti_entry) + 3 * sizeof(uint8_t *) +
+                              sizeof(ssti_column)) + (size_t)fields * sizeof(sst_field);
+}
+
+/* Memory for what a stream has per column and per field. */
+static int ssti_series_arrays(const sst_allocator *a, ssti_series *s, uint32_t columns,
+                              uint32_t fields) {
+    s->arrays_bytes = ssti_arrays_bytes(columns, fields);
+    s->entries = (ssti_entry *)ssti_alloc_zero(a, s->arrays_bytes);
+    if (s->entries == NULL) return SST_ERR_MEMORY;
+    s->fields = (sst_field *)(void *)(s->entries + 2 * columns);
+    s->work = (uint8_t **)(void *)(s->fields + fields);
+    s->fill = s->work + 2 * columns;
+    s->columns = (ssti_column *)(void *)(s->fill + columns);
+    return SST_OK;
+}
+
+static void ssti_series_column(ssti_series *s, uint8_t kind, uint16_t part, uint32_t element,
                                uint64_t row_bytes) {
     ssti_column *c = &s->columns[s->column_count++];
     c->kind = kind;
     c->part = part;
-    c->element = (uint16_t)element;
+    c->element = (uint8_t)element;
     c->row_bytes = (uint32_t)row_bytes;
     s->row_bytes += row_bytes;
 }
@@ -5088,51 +5168,90 @@ static void ssti_series_free(const sst_allocator *a, ssti_series *s) {
     ssti_list_free(s->list, a, s->column_count);
     ssti_list_free(s->list_before, a, s->column_count);
     ssti_metas_free(a, &s->metas);
+    ssti_free(a, s->entries, s->arrays_bytes);
     ssti_free(a, s->text, s->text_bytes);
     ssti_free(a, s, sizeof *s);
+}
+
+/* Field i of a definition; of a record they are taken one after the other, with *names first
+ * d->names. What is in the record was checked. */
+static void ssti_definition_field(const ssti_definition *d, uint32_t i, ssti_cursor *names,
+                                  sst_field *out, sst_span *name) {
+    uint32_t k;
+#if SSTI_HAS_READ
+    if (d->fields == NULL) {
+        const uint8_t *p = d->records + SSTI_FIELD_BYTES * (size_t)i;
+        memset(out, 0, sizeof *out);
+        out->type = (sst_type)p[0];
+        out->flags = ssti_get32(p + 4) & ~0xFFFFu;
+        for (k = 0; k < 4; k++) out->shape[k] = ssti_get32(p + 8 + 4 * k);
+        name->size = ssti_get16(names->at);
+        name->data = names->at + 2;
+        names->at += 2 + name->size;
+        return;
+    }
+#else
+    (void)names;
+#endif
+    *out = d->fields[i];
+    for (k = (uint32_t)ssti_shape_rank(out->shape); k < 4; k++) out->shape[k] = 0;
+    name->data = out->name;
+    name->size = out->name == NULL ? 0 : strlen(out->name);
+}
+
+/* Takes the fields of a definition, and makes them columns. */
+static void ssti_series_fields(ssti_series *s, const ssti_definition *d, char **text) {
+    ssti_cursor names = d->names;
+    uint32_t i;
+    s->value_column = s->column_count;
+    s->field_count = d->field_count;
+    for (i = 0; i < d->field_count; i++) {
+        sst_field *f = &s->fields[i];
+        sst_span name;
+        ssti_definition_field(d, i, &names, f, &name);
+        f->name = ssti_text_copy(text, name);
+        f->offset = 0;
+        ssti_series_column(s, SSTI_KIND_VALUES, (uint16_t)i, ssti_type_bytes(f->type),
+                           ssti_field_bytes(f));
+    }
 }
 
 /* A stream of a definition that was checked. NULL: no memory. */
 static ssti_series *ssti_series_new(sst_store *store, const ssti_definition *d) {
     const sst_allocator *a = &store->allocator;
     ssti_series *s = (ssti_series *)ssti_alloc_zero(a, sizeof *s);
-    uint64_t elements;
     uint32_t i;
     char *text;
     if (s == NULL) return NULL;
     s->store = store;
     s->number = d->number;
-    s->text_bytes = d->name.size + d->field_name.size + 2;
-    for (i = 0; i < d->timeline_count; i++) s->text_bytes += d->timelines[i].size + 1;
+    s->text_bytes = d->text_bytes;
     s->text = text = (char *)ssti_alloc(a, s->text_bytes);
     s->list = (ssti_list *)ssti_alloc_zero(a, sizeof *s->list);
-    if (text == NULL || s->list == NULL) {
+    if (text == NULL || s->list == NULL ||
+        ssti_series_arrays(a, s, ssti_definition_columns(d), d->field_count) != SST_OK) {
         ssti_series_free(a, s);
         return NULL;
     }
     s->name = ssti_text_copy(&text, d->name);
     s->timeline_count = d->timeline_count;
-    for (i = 0; i < d->timeline_count; i++) {
-        s->timelines[i] = ssti_text_copy(&text, d->timelines[i]);
-    }
-    s->field_name = ssti_text_copy(&text, d->field_name);
-    s->type = d->type;
     s->flags = d->flags;
     s->unit = d->unit;
-    memcpy(s->shape, d->shape, sizeof s->shape);
     s->readable = ssti_definition_readable(d);
-    ssti_series_column(s, SSTI_KIND_TIME, 0, 8, 8);
+    s->timed = (d->flags & SST_UNTIMED) == 0;
+    s->strict = (d->flags & SST_EQUAL_TIMES) == 0;
+    if (s->timed) ssti_series_column(s, SSTI_KIND_TIME, 0, 8, 8);
     for (i = 0; i < d->timeline_count; i++) {
-        ssti_series_column(s, SSTI_KIND_TIMELINE, (uint8_t)i, 8, 8);
+        s->timelines[i] = ssti_text_copy(&text, d->timelines[i]);
+        ssti_series_column(s, SSTI_KIND_TIMELINE, (uint16_t)i, 8, 8);
     }
-    (void)ssti_shape_elements(d->shape, &elements);
-    ssti_series_column(s, SSTI_KIND_VALUES, 0, ssti_type_bytes(d->type),
-                       elements * ssti_type_bytes(d->type));
+    s->clock_count = s->column_count;
+    if ((d->flags & SST_TAGGED) != 0) ssti_series_column(s, SSTI_KIND_TAG, 0, 4, 4);
+    ssti_series_fields(s, d, &text);
+    if (s->timed && s->column_count == 2) s->fill_bytes = s->columns[1].row_bytes;
+    if (s->fill_bytes != 0 && s->fields[0].shape[0] == 0) s->fill_scalar = s->fields[0].type;
     s->block_bytes = store->block_bytes;
     s->last_time = INT64_MAX;
-    s->field.name = s->field_name;
-    s->field.type = s->type;
-    memcpy(s->field.shape, s->shape, sizeof s->shape);
     return s;
 }
 
@@ -5318,25 +5437,24 @@ static bool ssti_take_text(ssti_cursor *c, sst_span *text) {
     return text->data != NULL && ssti_utf8((const uint8_t *)text->data, text->size);
 }
 
-/* One field of a STREAM record; only the first is kept. */
-static bool ssti_take_field(ssti_cursor *c, ssti_definition *d, bool keep) {
+/* One field of a STREAM record. */
+static bool ssti_take_field(ssti_cursor *c, ssti_definition *d) {
     const uint8_t *p = ssti_take(c, SSTI_FIELD_BYTES);
-    uint32_t shape[4];
+    sst_field f;
     uint64_t elements;
     int i;
+    memset(&f, 0, sizeof f);
     if (p == NULL || p[0] < SST_BOOL || p[0] > SST_BYTES || p[1] > 4) return false;
     for (i = 0; i < 4; i++) {
-        shape[i] = ssti_get32(p + 8 + 4 * i);
-        if ((shape[i] != 0) != (i < p[1])) return false;
+        f.shape[i] = ssti_get32(p + 8 + 4 * i);
+        if ((f.shape[i] != 0) != (i < p[1])) return false;
     }
-    if (!ssti_shape_elements(shape, &elements) ||
-        elements * ssti_type_bytes((sst_type)p[0]) > SST_MAX_ROW_BYTES) return false;
-    d->field_flags |= ssti_get32(p + 4) & ~0xFFFFu;
-    if (keep) {
-        d->type = (sst_type)p[0];
-        memcpy(d->shape, shape, sizeof shape);
-    }
-    return true;
+    f.type = (sst_type)p[0];
+    if (!ssti_shape_elements(f.shape, &elements)) return false;
+    d->value_bytes += ssti_field_bytes(&f);
+    d->kinds |= ssti_get32(p + 4) & ~0xFFFFu;
+    if (f.type > SST_F64) d->plain = false;
+    return d->value_bytes <= SST_MAX_ROW_BYTES;
 }
 
 /* Reads the payload of a STREAM record. */
@@ -5349,29 +5467,34 @@ static bool ssti_take_stream(ssti_cursor c, ssti_definition *d) {
     d->unit = (sst_unit)p[4];
     d->timeline_count = p[5];
     d->field_count = ssti_get16(p + 6);
-    d->field_flags = 0;
+    d->records = c.at;
+    d->plain = true;
     if (d->field_count == 0 || d->field_count > SST_MAX_FIELDS) return false;
     for (i = 0; i < d->field_count; i++) {
-        if (!ssti_take_field(&c, d, i == 0)) return false;
+        if (!ssti_take_field(&c, d)) return false;
     }
+    d->plain = d->plain && d->kinds == 0;
     if (!ssti_take_text(&c, &d->name) || d->name.size == 0) return false;
+    d->text_bytes = d->name.size + 1;
     for (i = 0; i < d->timeline_count; i++) {
         if (!ssti_take_text(&c, &d->timelines[i]) || d->timelines[i].size == 0) return false;
+        d->text_bytes += d->timelines[i].size + 1;
     }
+    d->names = c;
     for (i = 0; i < d->field_count; i++) {
-        if (!ssti_take_text(&c, i == 0 ? &d->field_name : &text)) return false;
+        if (!ssti_take_text(&c, &text)) return false;
+        d->text_bytes += text.size + 1;
     }
     return true;
 }
 
 /* A stream that the file declares. One that is known already is left as it is. */
-static int ssti_define_stream(sst_store *store, uint32_t number, ssti_cursor payload) {
+static int ssti_define_checked(sst_store *store, uint32_t number, ssti_cursor payload) {
     ssti_definition d;
     ssti_series *s;
     uint32_t at;
     bool found;
     memset(&d, 0, sizeof d);
-    if (number == 0 || number > SST_MAX_STREAMS) return SST_ERR_CORRUPT;
     at = ssti_series_find(store, number, &found);
     if (!ssti_take_stream(payload, &d)) return SST_ERR_CORRUPT;
     if (found) return SST_OK;
@@ -5382,6 +5505,22 @@ static int ssti_define_stream(sst_store *store, uint32_t number, ssti_cursor pay
     if (s == NULL) return SST_ERR_MEMORY;
     ssti_series_insert(store, at, s);
     return SST_OK;
+}
+
+/* The same of a copy: a mapped file may be changing. */
+static int ssti_define_stream(sst_store *store, uint32_t number, ssti_cursor payload) {
+    const sst_allocator *a = &store->allocator;
+    size_t size = (size_t)payload.left;
+    uint8_t *copy;
+    int result;
+    if (number == 0 || number > SST_MAX_STREAMS || size == 0) return SST_ERR_CORRUPT;
+    copy = (uint8_t *)ssti_alloc(a, size);
+    if (copy == NULL) return SST_ERR_MEMORY;
+    memcpy(copy, payload.at, size);
+    payload.at = copy;
+    result = ssti_define_checked(store, number, payload);
+    ssti_free(a, copy, size);
+    return result;
 }
 
 static int ssti_define_meta(sst_store *store, ssti_metas *metas, uint8_t flags,
@@ -5475,10 +5614,12 @@ static int ssti_list_add(const ssti_series *s, ssti_list *list, const ssti_block
     const ssti_block *last = list->count == 0 ? NULL : ssti_list_at(list, list->count - 1);
     if (ssti_block_end(s, b) > ssti_length(s->store)) return SST_ERR_CORRUPT;
     if (b->rows == 0 || b->first_row > INT64_MAX - (uint64_t)b->rows) return SST_ERR_CORRUPT;
-    if (b->first_time > b->last_time ||
-        (uint64_t)b->last_time - (uint64_t)b->first_time < b->rows - 1u) return SST_ERR_CORRUPT;
+    if (b->first_time > b->last_time || (s->strict && s->timed &&
+        (uint64_t)b->last_time - (uint64_t)b->first_time < b->rows - 1u)) return SST_ERR_CORRUPT;
     if (b->rows == 1 && b->first_time != b->last_time) return SST_ERR_CORRUPT;
-    if (last != NULL && (b->offset < ssti_block_end(s, last) || b->first_time <= last->last_time ||
+    if (!s->timed && (b->first_time != 0 || b->last_time != 0)) return SST_ERR_CORRUPT;
+    if (last != NULL && (b->offset < ssti_block_end(s, last) ||
+                         (s->timed && !ssti_follows(s, last->last_time, b->first_time)) ||
                          b->first_row < last->first_row + last->rows)) return SST_ERR_CORRUPT;
     SSTI_TRY(ssti_list_room(list, &s->store->allocator));
     ssti_list_push(list, b);
@@ -5709,6 +5850,8 @@ SSTI_INLINE uint64_t ssti_check_column(uint64_t h, const uint8_t *p, size_t size
 
 SSTI_INLINE uint32_t ssti_check_fold(uint64_t h) { return (uint32_t)(h >> 16); }
 
+static const uint64_t ssti_nothing[32] = {0};
+
 /* The check word of row `row`, whose columns begin at columns[i] + at * row bytes. */
 static uint32_t ssti_check_row(const ssti_series *s, const uint8_t *const *columns, size_t at,
                                uint64_t row) {
@@ -5716,7 +5859,9 @@ static uint32_t ssti_check_row(const ssti_series *s, const uint8_t *const *colum
     uint32_t c;
     for (c = 0; c < s->column_count; c++) {
         size_t size = s->columns[c].row_bytes;
-        h = ssti_check_column(h, columns[c] + at * size, size);
+        const uint8_t *p = columns[c] == NULL ? (const uint8_t *)ssti_nothing
+                                              : columns[c] + at * size;
+        h = ssti_check_column(h, p, size);
     }
     return ssti_check_fold(h);
 }
@@ -5916,19 +6061,34 @@ struct sst_stream {
     ssti_series *series;
     sst_stream *next, *previous;    /* handles of the store */
     sst_error error;
-    uint32_t value_offset;          /* of the field in what sst_append is given */
+    bool placed;                    /* the offsets of several fields are known */
     uint32_t hint;                  /* block of the last answer */
+    uint32_t *offsets;              /* of the fields in what sst_append is given */
+    const uint8_t **in;             /* a row that is being appended: per column */
+    sst_column *fields;             /* of the last view */
     ssti_cache cache;               /* what was read of a file that is not mapped */
     uint8_t *scratch;               /* where views are assembled */
     size_t scratch_bytes;
-    sst_column column;              /* of the last view */
 };
 
-/* Rows to be appended: one array per column, in the order of ssti_series.columns. */
+/* Rows to be appended: so many from `first` on of one array per column, which are in the order of
+ * ssti_series.columns. Without an array of tags they are 0. */
 typedef struct ssti_rows {
-    const uint8_t *columns[SSTI_MAX_COLUMNS];
-    size_t count;
+    const uint8_t *const *columns;
+    size_t first, count;
 } ssti_rows;
+
+SSTI_INLINE const uint8_t *ssti_rows_at(const ssti_series *s, const ssti_rows *rows, uint32_t c) {
+    if (rows->columns[c] == NULL) return (const uint8_t *)ssti_nothing;
+    return rows->columns[c] + rows->first * s->columns[c].row_bytes;
+}
+
+/* How many of so many rows can be taken at once. */
+static size_t ssti_rows_most(const ssti_series *s, const ssti_rows *rows, size_t count) {
+    const size_t tags = sizeof ssti_nothing / 4;
+    bool tagged = (s->flags & SST_TAGGED) == 0 || rows->columns[s->value_column - 1] != NULL;
+    return tagged || count < tags ? count : tags;
+}
 
 static int ssti_os_error(int result) {
 #if SSTI_HAS_OS
@@ -6019,14 +6179,16 @@ static void ssti_block_fill(const ssti_series *s, const ssti_rows *rows, uint8_t
     for (c = 0; c < n; c++) {
         ssti_entry *e = &entries[c];
         uint8_t *to = record + (size_t)e->offset;
+        const uint8_t *from;
         ssti_zero_gap(record, at, e->offset);
         at = e->offset + e->stored;
         if (e->kind == SSTI_KIND_PIECES) {
             ssti_block_pieces(record, e, &entries[e->part]);
             continue;
         }
-        if (to != rows->columns[c]) {
-            memcpy(to, rows->columns[c], (size_t)e->stored);
+        from = ssti_rows_at(s, rows, c);
+        if (to != from) {
+            memcpy(to, from, (size_t)e->stored);
             ssti_swap_elements(to, (size_t)e->stored, s->columns[c].element);
         }
         if (e->stored <= SSTI_PIECE_BYTES) e->crc = sst_crc32c(to, (size_t)e->stored, 0);
@@ -6040,13 +6202,27 @@ static int64_t ssti_native_time(const uint8_t *p) {
     return t;
 }
 
+/* First and last time on every clock. */
+typedef struct ssti_edges {
+    int64_t first[1 + SST_MAX_TIMELINES], last[1 + SST_MAX_TIMELINES];
+} ssti_edges;
+
+static void ssti_edges_of(const ssti_series *s, const ssti_rows *rows, ssti_edges *edges) {
+    uint32_t c;
+    memset(edges, 0, sizeof *edges);
+    for (c = 0; c < s->clock_count; c++) {
+        const uint8_t *p = ssti_rows_at(s, rows, c);
+        edges->first[c] = ssti_native_time(p);
+        edges->last[c] = ssti_native_time(p + (rows->count - 1) * 8);
+    }
+}
+
 /* Makes a written block one of its stream: from now on readers find its rows there. */
-static void ssti_block_publish(ssti_series *s, const ssti_block *b, const ssti_rows *rows) {
-    size_t last = (rows->count - 1) * 8;
+static void ssti_block_publish(ssti_series *s, const ssti_block *b, const ssti_edges *edges) {
     uint32_t i;
     for (i = 0; i < s->timeline_count; i++) {
-        if (b->first_row == 0) s->clocks[i].first = ssti_native_time(rows->columns[1 + i]);
-        s->clocks[i].last = ssti_native_time(rows->columns[1 + i] + last);
+        if (b->first_row == 0) s->clocks[i].first = edges->first[1 + i];
+        s->clocks[i].last = edges->last[1 + i];
     }
     ssti_list_push(s->list, b);
     /* An INDEX is a cache: without memory for it, it is tried again at the next block. */
@@ -6064,7 +6240,7 @@ struct ssti_batch {
     uint32_t sequence;              /* of the first */
     ssti_series *series[SSTI_BATCH_BLOCKS];
     ssti_block blocks[SSTI_BATCH_BLOCKS];
-    ssti_rows rows[SSTI_BATCH_BLOCKS];
+    ssti_edges edges[SSTI_BATCH_BLOCKS];
 };
 
 static void ssti_batch_begin(sst_store *store, ssti_batch *g) {
@@ -6074,10 +6250,10 @@ static void ssti_batch_begin(sst_store *store, ssti_batch *g) {
 }
 
 static void ssti_batch_add(ssti_batch *g, ssti_series *s, const ssti_block *b,
-                            const ssti_rows *rows) {
+                           const ssti_edges *edges) {
     g->series[g->count] = s;
     g->blocks[g->count] = *b;
-    g->rows[g->count++] = *rows;
+    g->edges[g->count++] = *edges;
 }
 
 /* Does a block of the stream wait? Streams come one after the other. */
@@ -6102,7 +6278,7 @@ static int ssti_batch_end(sst_store *store) {
         return result;
     }
     if (store->live != NULL) ssti_live_publish(store);
-    for (i = 0; i < g->count; i++) ssti_block_publish(g->series[i], &g->blocks[i], &g->rows[i]);
+    for (i = 0; i < g->count; i++) ssti_block_publish(g->series[i], &g->blocks[i], &g->edges[i]);
     return SST_OK;
 }
 
@@ -6111,12 +6287,12 @@ static int ssti_batch_end(sst_store *store) {
  * head and a SKIP: then they are written from there. */
 static int ssti_block_write(ssti_series *s, const ssti_rows *rows, uint8_t *place) {
     sst_store *store = s->store;
-    ssti_entry entries[2 * SSTI_MAX_COLUMNS];
+    ssti_entry *entries = s->entries;
     ssti_draft d;
     ssti_block b;
+    ssti_edges edges;
     uint64_t payload;
     uint32_t n = ssti_block_layout(s, (uint32_t)rows->count, entries, &payload);
-    size_t last = (rows->count - 1) * 8;
     SSTI_TRY(ssti_list_room(s->list, &store->allocator));
     if (place != NULL && n == s->column_count) {
         ssti_draft_begin(store, &d, SSTI_BLOCK, payload, entries[0].offset);
@@ -6128,8 +6304,9 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows, uint8_t *plac
     d.header.stream = s->number;
     d.header.rows = (uint32_t)rows->count;
     d.header.first_row = ssti_sealed_rows(s);
-    d.header.first_time = ssti_native_time(rows->columns[0]);
-    d.header.last_time = ssti_native_time(rows->columns[0] + last);
+    ssti_edges_of(s, rows, &edges);
+    d.header.first_time = edges.first[0];
+    d.header.last_time = edges.last[0];
     d.header.crc = sst_crc32c(ssti_draft_payload(&d), SSTI_ENTRY_BYTES * ((size_t)n + 1), 0);
     SSTI_TRY(ssti_record_commit(store, &d));
     memset(&b, 0, sizeof b);
@@ -6142,8 +6319,8 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows, uint8_t *plac
     b.first_time = d.header.first_time;
     b.last_time = d.header.last_time;
     b.rows = d.header.rows;
-    if (store->batch != NULL) ssti_batch_add(store->batch, s, &b, rows);
-    else ssti_block_publish(s, &b, rows);
+    if (store->batch != NULL) ssti_batch_add(store->batch, s, &b, &edges);
+    else ssti_block_publish(s, &b, &edges);
     return SST_OK;
 }
 
@@ -6263,7 +6440,7 @@ static void ssti_half_grow(ssti_series *s, ssti_half *h) {
 static void ssti_tail_near(ssti_series *s) {
     uint32_t which = s->half_count == 2 ? 1 - s->half : s->half, c;
     const ssti_half *h = &s->halves[which];
-    uint8_t *columns[SSTI_MAX_COLUMNS];
+    const uint8_t *p = h->base;
     if (s->fill_capacity - s->fill_count > SSTI_NEAR_ROWS) {
         ssti_prefetch_write(h);
         ssti_prefetch_write((const uint8_t *)(h + 1) - 1);
@@ -6276,11 +6453,12 @@ static void ssti_tail_near(ssti_series *s) {
     }
     s->fill_limit = s->fill_capacity;
     if (ssti_atomic_load(&h->state) != SSTI_HALF_EMPTY) return;
-    ssti_prefetch_write(h->base + ssti_half_layout(s, h->base, h->capacity, columns));
     for (c = 0; c < s->column_count; c++) {
-        ssti_prefetch_write(columns[c]);
-        ssti_prefetch_write(columns[c] + 64);
+        ssti_prefetch_write(p);
+        ssti_prefetch_write(p + 64);
+        p += (size_t)ssti_round_up((uint64_t)h->capacity * s->columns[c].row_bytes, 64);
     }
+    ssti_prefetch_write(p);             /* the check words */
 }
 
 /* Makes a half the one that is filled. The writer's. */
@@ -6298,7 +6476,6 @@ static void ssti_half_activate(ssti_series *s, uint32_t which, uint64_t first_ro
     s->fill_check = s->slot == NULL ? NULL : (uint32_t *)(void *)(h->base + columns);
     s->fill_count = 0;
     s->fill_capacity = h->capacity;
-    s->fill_scalar = s->shape[0] == 0 ? s->type : (sst_type)0;
     s->fill_alive = s->store->alive;
     s->fill_limit = h->capacity > 4 * SSTI_NEAR_ROWS ? h->capacity - 2 * SSTI_NEAR_ROWS
                                                      : h->capacity;
@@ -6309,8 +6486,7 @@ static void ssti_half_activate(ssti_series *s, uint32_t which, uint64_t first_ro
 /* Seals the rows of a half that no block has yet, or gathers them. Under the lock. */
 static int ssti_half_seal(ssti_series *s, ssti_half *h) {
     uint64_t end = ssti_sealed_rows(s);
-    uint32_t count = ssti_atomic_load(&h->count), c;
-    uint8_t *columns[SSTI_MAX_COLUMNS];
+    uint32_t count = ssti_atomic_load(&h->count);
     bool whole = end == h->first_row && count == h->capacity && h->front != 0 &&
                  s->store->batch == NULL;
     bool twice;
@@ -6318,12 +6494,11 @@ static int ssti_half_seal(ssti_series *s, ssti_half *h) {
     if (end < h->first_row || end - h->first_row >= count) return SST_OK;
     twice = ssti_batch_has(s->store->batch, s);
     if (SSTI_RACE(twice)) return SST_OK;        /* the writer turned to its other half meanwhile */
-    (void)ssti_half_layout(s, h->base, h->capacity, columns);
-    rows.count = (size_t)(count - (end - h->first_row));
-    for (c = 0; c < s->column_count; c++) {
-        rows.columns[c] = columns[c] + (size_t)(end - h->first_row) * s->columns[c].row_bytes;
-    }
-    return ssti_block_write(s, &rows, whole ? columns[0] : NULL);
+    (void)ssti_half_layout(s, h->base, h->capacity, s->work);
+    rows.columns = (const uint8_t *const *)s->work;
+    rows.first = (size_t)(end - h->first_row);
+    rows.count = count - rows.first;
+    return ssti_block_write(s, &rows, whole ? h->base : NULL);
 }
 
 /* Seals a full half and lays it out anew, unless the other one has to be sealed first. Under the
@@ -6578,7 +6753,7 @@ static void ssti_clocks_note(ssti_series *s, const ssti_rows *rows) {
     for (k = 0; k < s->timeline_count; k++) {
         int64_t last = s->clock_last[k];
         for (i = 0; i < rows->count; i++) {
-            int64_t t = ssti_native_time(rows->columns[1 + k] + i * 8);
+            int64_t t = ssti_native_time(ssti_rows_at(s, rows, 1 + k) + i * 8);
             if ((s->any || i != 0) && t < last) {
                 ssti_atomic_store(&s->clocks[k].sorted, (uint32_t)SSTI_UNSORTED);
             }
@@ -6588,30 +6763,30 @@ static void ssti_clocks_note(ssti_series *s, const ssti_rows *rows) {
     }
 }
 
-static void ssti_rows_skip(const ssti_series *s, ssti_rows *rows, size_t count) {
-    uint32_t c;
-    for (c = 0; c < s->column_count; c++) rows->columns[c] += count * s->columns[c].row_bytes;
-    rows->count -= count;
+/* Notes what the next rows have to follow on. */
+static void ssti_last_note(ssti_series *s, const ssti_rows *rows) {
+    ssti_clocks_note(s, rows);
+    s->any = true;
+    if (s->timed) {
+        s->last_time = ssti_native_time(ssti_rows_at(s, rows, 0) + (rows->count - 1) * 8);
+    }
 }
 
 /* Rows that are too large for a tail become blocks at once. */
 static int ssti_append_direct(ssti_series *s, const ssti_rows *in) {
-    ssti_rows rows = *in, left = *in;
+    ssti_rows rows = *in;
+    size_t left = in->count;
     uint64_t most = s->block_bytes / s->row_bytes;
     if (most == 0) most = 1;
-    while (left.count != 0) {
+    for (; left != 0; left -= rows.count, rows.first += rows.count) {
         int result;
-        rows = left;
-        if (rows.count > most) rows.count = (size_t)most;
+        rows.count = ssti_rows_most(s, &rows, left < most ? left : (size_t)most);
         ssti_lock(&s->store->lock);
         result = ssti_block_write(s, &rows, NULL);
         ssti_unlock(&s->store->lock);
         if (result != SST_OK) return result;
         ssti_append_sync(s->store);
-        ssti_clocks_note(s, &rows);
-        s->last_time = ssti_native_time(rows.columns[0] + (rows.count - 1) * 8);
-        s->any = true;
-        ssti_rows_skip(s, &left, rows.count);
+        ssti_last_note(s, &rows);
     }
     return SST_OK;
 }
@@ -6619,26 +6794,29 @@ static int ssti_append_direct(ssti_series *s, const ssti_rows *in) {
 /* Writes the check words of rows that are about to be published. */
 static void ssti_append_check(ssti_series *s, const ssti_rows *rows) {
     uint64_t first = s->fill_first + s->fill_count;
-    bool small = s->column_count == 2 && s->columns[1].row_bytes == 8;
-    size_t i;
-    for (i = 0; i < rows->count && small; i++) {        /* the most frequent rows, in line */
-        uint64_t h = ssti_check_step(s->check_seed, first + i);
-        h = ssti_check_bytes(h, rows->columns[0] + i * 8, 8);
-        h = ssti_check_bytes(h, rows->columns[1] + i * 8, 8);
-        ssti_word_store(&s->fill_check[s->fill_count + i], ssti_check_fold(h));
+    size_t i = 0;
+    if (s->fill_bytes == 8) {           /* the most frequent rows, in line */
+        const uint8_t *times = ssti_rows_at(s, rows, 0), *values = ssti_rows_at(s, rows, 1);
+        for (; i < rows->count; i++) {
+            uint64_t h = ssti_check_step(s->check_seed, first + i);
+            h = ssti_check_bytes(h, times + i * 8, 8);
+            h = ssti_check_bytes(h, values + i * 8, 8);
+            ssti_word_store(&s->fill_check[s->fill_count + i], ssti_check_fold(h));
+        }
     }
     for (; i < rows->count; i++) {
-        uint32_t check = ssti_check_row(s, rows->columns, i, first + i);
+        uint32_t check = ssti_check_row(s, rows->columns, rows->first + i, first + i);
         ssti_word_store(&s->fill_check[s->fill_count + i], check);
     }
 }
 
 /* Appends rows whose times were checked. */
 static int ssti_append_checked(ssti_series *s, const ssti_rows *in) {
-    ssti_rows rows, left = *in;
+    ssti_rows rows = *in;
+    size_t left = in->count;
     uint32_t c;
     if (s->half_count == 0) return ssti_append_direct(s, in);
-    while (left.count != 0) {
+    while (left != 0) {
         uint32_t n = s->fill_count, room = s->fill_capacity - n;
         if (room == 0) {
             SSTI_TRY(ssti_tail_turn(s));
@@ -6646,19 +6824,18 @@ static int ssti_append_checked(ssti_series *s, const ssti_rows *in) {
             continue;
         }
         if (n >= s->fill_limit) ssti_tail_near(s);
-        rows = left;
-        if (rows.count > room) rows.count = room;
+        rows.count = ssti_rows_most(s, &rows, left < room ? left : room);
         for (c = 0; c < s->column_count; c++) {
             size_t row_bytes = s->columns[c].row_bytes;
-            ssti_copy_in(s->fill[c] + n * row_bytes, rows.columns[c], rows.count * row_bytes);
+            ssti_copy_in(s->fill[c] + n * row_bytes, ssti_rows_at(s, &rows, c),
+                         rows.count * row_bytes);
         }
         if (s->fill_check != NULL) ssti_append_check(s, &rows);
-        ssti_clocks_note(s, &rows);
-        s->last_time = ssti_native_time(rows.columns[0] + (rows.count - 1) * 8);
-        s->any = true;
+        ssti_last_note(s, &rows);
         s->fill_count = n + (uint32_t)rows.count;
         ssti_atomic_store(s->fill_published, s->fill_count);
-        ssti_rows_skip(s, &left, rows.count);
+        rows.first += rows.count;
+        left -= rows.count;
     }
     return SST_OK;
 }
@@ -6696,9 +6873,9 @@ static bool ssti_order_sound(const ssti_series *s, const ssti_rows *rows) {
     bool any = s->any;
     int64_t last = s->last_time;
     size_t i;
-    for (i = 0; i < rows->count; i++) {
-        int64_t t = ssti_native_time(rows->columns[0] + i * 8);
-        if (any && t <= last) return false;
+    for (i = 0; i < rows->count && s->timed; i++) {
+        int64_t t = ssti_native_time(ssti_rows_at(s, rows, 0) + i * 8);
+        if (any && !ssti_follows(s, last, t)) return false;
         any = true;
         last = t;
     }
@@ -6727,14 +6904,14 @@ static int ssti_append_rows(sst_stream *stream, const ssti_rows *rows) {
                                                      : SSTI_TEXT("the tail could not be sealed"));
 }
 
-/* The short way in: one row of a stream without timelines by its writer, while there is room and
- * the time increases. False: the long way tells why, or does it. */
+/* The short way in: one row that is a time and a fixed value, by the stream's writer, while there
+ * is room and the time increases. False: the long way tells why, or does it. */
 SSTI_INLINE bool ssti_append_fast(sst_stream *stream, int64_t time, const void *value) {
     ssti_series *s = stream->series;
     uint32_t n = s->fill_count;
-    size_t value_bytes = s->columns[1].row_bytes;
+    size_t value_bytes = s->fill_bytes;
     if (ssti_word_load(&s->writer) != stream || n >= s->fill_limit || time <= s->last_time ||
-        s->timeline_count != 0 || ssti_word_load(&s->finished) != 0 ||
+        value_bytes == 0 || ssti_word_load(&s->finished) != 0 ||
         *s->fill_alive == 0) return false;
     ssti_copy_in8(s->fill[0] + (size_t)n * 8, &time);
     if (value_bytes == 8) ssti_copy_in8(s->fill[1] + (size_t)n * 8, value);
@@ -6752,30 +6929,81 @@ SSTI_INLINE bool ssti_append_fast(sst_stream *stream, int64_t time, const void *
     return true;
 }
 
-static int ssti_append_one(sst_stream *stream, int64_t time, const void *value) {
-    ssti_rows rows;
-    SSTI_TRY(ssti_append_allowed(stream));
-    if (stream->series->timeline_count != 0) {
-        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the stream has timelines"));
+/* The same for rows of several fields, in the caller's structure. */
+static bool ssti_append_struct(sst_stream *stream, int64_t time, const uint8_t *value) {
+    ssti_series *s = stream->series;
+    uint32_t n = s->fill_count, i;
+    uint64_t h = ssti_check_step(s->check_seed, s->fill_first + n);
+    if (ssti_word_load(&s->writer) != stream || n >= s->fill_limit || time <= s->last_time ||
+        s->column_count != 1 + s->field_count || ssti_word_load(&s->finished) != 0 ||
+        *s->fill_alive == 0) return false;
+    ssti_copy_in8(s->fill[0] + (size_t)n * 8, &time);
+    h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
+    for (i = 0; i < s->field_count; i++) {
+        const uint8_t *from = value + stream->offsets[i];
+        size_t bytes = s->columns[1 + i].row_bytes;
+        if (bytes == 8) ssti_copy_in8(s->fill[1 + i] + (size_t)n * 8, from);
+        else ssti_copy_in(s->fill[1 + i] + n * bytes, from, bytes);
+        if (s->fill_check != NULL) h = ssti_check_column(h, from, bytes);
     }
-    rows.columns[0] = (const uint8_t *)&time;
-    rows.columns[1] = (const uint8_t *)value;
-    rows.count = 1;
+    if (s->fill_check != NULL) ssti_word_store(&s->fill_check[n], ssti_check_fold(h));
+    s->last_time = time;
+    s->fill_count = n + 1;
+    ssti_atomic_store(s->fill_published, n + 1);
+    return true;
+}
+
+/* A row is put together from here on: its columns are those of the handle. */
+static void ssti_row_begin(sst_stream *stream, const int64_t *time, ssti_rows *rows) {
+    const ssti_series *s = stream->series;
+    if (s->timed) stream->in[0] = (const uint8_t *)time;
+    if ((s->flags & SST_TAGGED) != 0) stream->in[s->value_column - 1] = NULL;
+    rows->columns = stream->in;
+    rows->first = 0;
+    rows->count = 1;
+}
+
+static int ssti_append_timelines(sst_stream *stream) {
+    if (stream->series->timeline_count == 0) return SST_OK;
+    return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the stream has timelines"));
+}
+
+/* Appends what the caller's value, or structure, holds. */
+static int ssti_append_one(sst_stream *stream, int64_t time, const uint8_t *value) {
+    const ssti_series *s = stream->series;
+    ssti_rows rows;
+    uint32_t i;
+    SSTI_TRY(ssti_append_allowed(stream));
+    SSTI_TRY(ssti_append_timelines(stream));
+    if (!stream->placed) {
+        return ssti_stream_fail(stream, SST_ERR_STATE,
+                                SSTI_TEXT("the handle knows no offsets of the fields"));
+    }
+    ssti_row_begin(stream, &time, &rows);
+    for (i = 0; i < s->field_count; i++) {
+        stream->in[s->value_column + i] = value + stream->offsets[i];
+    }
     return ssti_append_rows(stream, &rows);
 }
 
 static int ssti_append_scalar(sst_stream *stream, int64_t time, const void *value,
                               sst_type type) {
+    const ssti_series *s;
+    ssti_rows rows;
     if (stream == NULL) return SST_ERR_ARG;
-    if (stream->series->fill_scalar == type && ssti_append_fast(stream, time, value)) return SST_OK;
+    s = stream->series;
+    if (s->fill_scalar == type && ssti_append_fast(stream, time, value)) return SST_OK;
     SSTI_TRY(ssti_append_allowed(stream));
-    if (stream->series->type != type) {
+    if (s->fields[0].type != type) {
         return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("another element type"));
     }
-    if (stream->series->shape[0] != 0) {
+    if (s->field_count != 1 || s->fields[0].shape[0] != 0) {
         return ssti_stream_fail(stream, SST_ERR_SHAPE, SSTI_TEXT("the stream is not scalar"));
     }
-    return ssti_append_one(stream, time, value);
+    SSTI_TRY(ssti_append_timelines(stream));
+    ssti_row_begin(stream, &time, &rows);
+    stream->in[s->value_column] = (const uint8_t *)value;
+    return ssti_append_rows(stream, &rows);
 }
 
 static bool ssti_shape_equal(const uint32_t *a, const uint32_t *b) {
@@ -6797,48 +7025,74 @@ static bool ssti_name(const char *name, sst_span *out) {
            ssti_utf8((const uint8_t *)name, out->size);
 }
 
-/* Takes type and shape from a description, or from its one field. */
-static int ssti_desc_field(const sst_stream_desc *desc, ssti_definition *d) {
-    const sst_field *f = desc->fields;
-    const uint32_t *shape = desc->shape;
-    d->type = desc->type;
-    d->field_count = 1;
-    if ((f == NULL) != (desc->field_count == 0)) return SST_ERR_ARG;
-    if (desc->field_count > SST_MAX_FIELDS) return SST_ERR_LIMIT;
-    if (f != NULL) {
-        if (desc->field_count > 1) return SST_ERR_UNSUPPORTED;
-        if ((f->flags & ~(uint32_t)SST_RAGGED) != 0) return SST_ERR_ARG;
-        if (f->name != NULL && f->name[0] != 0 && !ssti_name(f->name, &d->field_name)) {
-            return SST_ERR_ARG;
+/* Checks one field of a description. */
+static int ssti_desc_field(ssti_definition *d, uint32_t at) {
+    const sst_field *f = &d->fields[at];
+    uint64_t elements;
+    sst_span name;
+    uint32_t i;
+    if ((f->flags & ~(uint32_t)SST_RAGGED) != 0) return SST_ERR_ARG;
+    if (f->type < SST_BOOL || f->type > SST_BYTES) return SST_ERR_ARG;
+    if (f->name != NULL && f->name[0] != 0) {
+        if (!ssti_name(f->name, &name)) return SST_ERR_ARG;
+        for (i = 0; i < at; i++) {
+            if (d->fields[i].name != NULL && strcmp(d->fields[i].name, f->name) == 0) {
+                return SST_ERR_ARG;
+            }
         }
-        if (desc->type != 0 && (desc->type != f->type ||
-                                !ssti_shape_equal(desc->shape, f->shape))) return SST_ERR_ARG;
-        d->type = f->type;
-        d->field_flags = f->flags;
-        shape = f->shape;
+        d->text_bytes += name.size;
     }
-    memcpy(d->shape, shape, sizeof d->shape);
-    {
-        int i = ssti_shape_rank(shape);
-        for (; i < 4; i++) d->shape[i] = 0;
+    d->text_bytes++;
+    d->kinds |= f->flags;
+    if (f->type > SST_F64 || f->flags != 0) d->plain = false;
+    if (!ssti_shape_elements(f->shape, &elements)) d->value_bytes = UINT64_MAX / 2;
+    else d->value_bytes += elements * ssti_type_bytes(f->type);
+    if (d->value_bytes > SST_MAX_ROW_BYTES) d->value_bytes = (uint64_t)SST_MAX_ROW_BYTES + 1;
+    return SST_OK;
+}
+
+/* Takes the fields of a description, or its type and shape as the only one. */
+static int ssti_desc_fields(const sst_stream_desc *desc, ssti_definition *d) {
+    uint32_t i;
+    d->fields = desc->fields;
+    d->field_count = desc->field_count;
+    if ((desc->fields == NULL) != (desc->field_count == 0)) return SST_ERR_ARG;
+    if (desc->field_count > SST_MAX_FIELDS) return SST_ERR_LIMIT;
+    if (desc->field_count > 1) {
+        if (desc->type != 0 || (desc->flags & SST_RAGGED) != 0) return SST_ERR_ARG;
+    } else if (desc->field_count == 1) {
+        d->one = desc->fields[0];
+        if (desc->type != 0 && (desc->type != d->one.type ||
+                                !ssti_shape_equal(desc->shape, d->one.shape))) return SST_ERR_ARG;
+    } else {
+        d->one.type = desc->type;
+        memcpy(d->one.shape, desc->shape, sizeof d->one.shape);
     }
-    return d->type < SST_BOOL || d->type > SST_BYTES ? SST_ERR_ARG : SST_OK;
+    if (desc->field_count <= 1) {
+        d->one.flags |= desc->flags & SST_RAGGED;
+        d->fields = &d->one;
+        d->field_count = 1;
+    }
+    d->plain = true;
+    for (i = 0; i < d->field_count; i++) SSTI_TRY(ssti_desc_field(d, i));
+    return SST_OK;
 }
 
 /* Checks a description and makes it a definition. The only place where its defaults are. */
 static int ssti_desc_check(const sst_stream_desc *desc, ssti_definition *d) {
-    const uint32_t kinds = SST_RAGGED | SST_TAGGED | SST_KEYED | SST_UNTIMED | SST_EQUAL_TIMES;
-    uint64_t elements;
+    const uint32_t kinds = SST_TAGGED | SST_KEYED | SST_UNTIMED | SST_EQUAL_TIMES;
     uint32_t i, k;
     memset(d, 0, sizeof *d);
     if (!ssti_name(desc->name, &d->name)) return SST_ERR_ARG;
-    if ((desc->flags & ~(kinds | SST_OPEN_EXISTING)) != 0) return SST_ERR_ARG;
+    d->text_bytes = d->name.size + 1;
+    if ((desc->flags & ~(kinds | SST_RAGGED | SST_OPEN_EXISTING)) != 0) return SST_ERR_ARG;
     if ((unsigned)desc->time_unit > SST_TICKS || desc->retain_time < 0) return SST_ERR_ARG;
     if (desc->block_bytes != 0 && (desc->block_bytes < SSTI_BLOCK_BYTES_MIN ||
                                    desc->block_bytes > SSTI_BLOCK_BYTES_MAX)) return SST_ERR_ARG;
-    SSTI_TRY(ssti_desc_field(desc, d));
+    SSTI_TRY(ssti_desc_fields(desc, d));
     for (i = 0; i < SST_MAX_TIMELINES && desc->timelines[i] != NULL; i++) {
         if (!ssti_name(desc->timelines[i], &d->timelines[i])) return SST_ERR_ARG;
+        d->text_bytes += d->timelines[i].size + 1;
         for (k = 0; k < i; k++) {
             if (strcmp(desc->timelines[i], desc->timelines[k]) == 0) return SST_ERR_ARG;
         }
@@ -6846,27 +7100,52 @@ static int ssti_desc_check(const sst_stream_desc *desc, ssti_definition *d) {
     d->timeline_count = i;
     d->flags = desc->flags & kinds;
     d->unit = desc->time_unit;
+    if ((d->flags & SST_UNTIMED) != 0 &&
+        (d->timeline_count != 0 || (d->flags & SST_EQUAL_TIMES) != 0)) return SST_ERR_ARG;
+    if (d->value_bytes > SST_MAX_ROW_BYTES) return SST_ERR_LIMIT;
     if (!ssti_definition_readable(d) || desc->codec != SST_CODEC_RAW || desc->retain_rows != 0 ||
         desc->retain_time != 0) return SST_ERR_UNSUPPORTED;
-    if (!ssti_shape_elements(d->shape, &elements) ||
-        elements * ssti_type_bytes(d->type) > SST_MAX_ROW_BYTES) return SST_ERR_LIMIT;
     return SST_OK;
 }
 
-/* Is an existing stream the one that is asked for? */
+/* Is an existing stream the one that is asked for? What differs in type comes before what differs
+ * in shape, and that before the rest. */
 static int ssti_series_compare(const ssti_series *s, const ssti_definition *d) {
+    int result = SST_OK;
     uint32_t i;
-    if (s->type != d->type) return SST_ERR_TYPE;
-    if (!ssti_shape_equal(s->shape, d->shape)) return SST_ERR_SHAPE;
-    if (SSTI_NEVER(s->flags != d->flags) || s->unit != d->unit ||
-        s->timeline_count != d->timeline_count ||
-        strlen(s->field_name) != d->field_name.size ||
-        memcmp(s->field_name, d->field_name.size == 0 ? "" : d->field_name.data,
-               d->field_name.size) != 0) return SST_ERR_ARG;
+    if (s->field_count != d->field_count) return SST_ERR_ARG;
+    for (i = 0; i < s->field_count && result != SST_ERR_TYPE; i++) {
+        const sst_field *a = &s->fields[i], *b = &d->fields[i];
+        if (a->type != b->type) result = SST_ERR_TYPE;
+        else if (!ssti_shape_equal(a->shape, b->shape)) result = SST_ERR_SHAPE;
+        else if (result == SST_OK && strcmp(a->name, b->name == NULL ? "" : b->name) != 0) {
+            result = SST_ERR_ARG;
+        }
+    }
+    if (result != SST_OK) return result;
+    if (s->flags != d->flags || s->unit != d->unit || s->timeline_count != d->timeline_count) {
+        return SST_ERR_ARG;
+    }
     for (i = 0; i < s->timeline_count; i++) {
         if (strcmp(s->timelines[i], (const char *)d->timelines[i].data) != 0) return SST_ERR_ARG;
     }
     return SST_OK;
+}
+
+/* A handle and its arrays are one piece of memory. */
+static size_t ssti_stream_bytes(uint32_t columns, uint32_t fields) {
+    return sizeof(sst_stream) + fields * (sizeof(sst_column) + sizeof(uint32_t)) +
+           columns * sizeof(uint8_t *);
+}
+
+static sst_stream *ssti_stream_new(const sst_allocator *a, uint32_t columns, uint32_t fields) {
+    sst_stream *stream = (sst_stream *)ssti_alloc_zero(a, ssti_stream_bytes(columns, fields));
+    if (stream == NULL) return NULL;
+    stream->fields = (sst_column *)(void *)(stream + 1);
+    stream->in = (const uint8_t **)(void *)(stream->fields + fields);
+    stream->offsets = (uint32_t *)(void *)(stream->in + columns);
+    stream->placed = fields == 1;
+    return stream;
 }
 
 /* Links a handle into its store. Under the lock. */
@@ -6944,6 +7223,7 @@ SST_API int sst_stream_create(sst_store *store, const sst_stream_desc *desc, sst
     ssti_definition d;
     ssti_series *s;
     sst_stream *stream;
+    uint32_t i;
     int result;
     if (out != NULL) *out = NULL;
     if (store == NULL) return SST_ERR_ARG;
@@ -6956,15 +7236,17 @@ SST_API int sst_stream_create(sst_store *store, const sst_stream_desc *desc, sst
     if (result != SST_OK) {
         return ssti_store_fail(store, result, SSTI_TEXT("a stream like this cannot be"));
     }
-    stream = (sst_stream *)ssti_alloc_zero(&store->allocator, sizeof *stream);
+    stream = ssti_stream_new(&store->allocator, ssti_definition_columns(&d), d.field_count);
     if (stream == NULL) return ssti_store_fail(store, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
-    if (desc->fields != NULL) stream->value_offset = desc->fields[0].offset;
+    for (i = 0; i < d.field_count; i++) stream->offsets[i] = d.fields[i].offset;
+    stream->placed = true;
     ssti_lock(&store->lock);
     result = ssti_series_create(store, desc, &d, &s);
     if (result == SST_OK) ssti_stream_link(stream, s);
     ssti_unlock(&store->lock);
     if (result != SST_OK) {
-        ssti_free(&store->allocator, stream, sizeof *stream);
+        ssti_free(&store->allocator, stream,
+                  ssti_stream_bytes(ssti_definition_columns(&d), d.field_count));
         return ssti_store_fail(store, result, SSTI_TEXT("the stream could not be created"));
     }
     *out = stream;
@@ -6973,27 +7255,28 @@ SST_API int sst_stream_create(sst_store *store, const sst_stream_desc *desc, sst
 
 SST_API int sst_stream_open(sst_store *store, const char *name, sst_stream **out) {
     ssti_series *s;
-    sst_stream *stream;
+    sst_stream *stream = NULL;
     if (out != NULL) *out = NULL;
     if (store == NULL) return SST_ERR_ARG;
     if (*store->alive == 0) return ssti_store_fail(store, SST_ERR_STATE, SSTI_FORKED);
     if (name == NULL || out == NULL) return ssti_store_fail(store, SST_ERR_ARG, SSTI_TEXT("NULL"));
-    stream = (sst_stream *)ssti_alloc_zero(&store->allocator, sizeof *stream);
-    if (stream == NULL) return ssti_store_fail(store, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
     ssti_lock(&store->lock);
     s = ssti_series_named(store, name, strlen(name));
     if (s != NULL && s->readable) {
-        ssti_stream_link(stream, s);
-        ssti_series_ready(s);
+        stream = ssti_stream_new(&store->allocator, s->column_count, s->field_count);
+        if (stream != NULL) {
+            ssti_stream_link(stream, s);
+            ssti_series_ready(s);
+        }
     }
     ssti_unlock(&store->lock);
-    if (s == NULL || !s->readable) {
-        ssti_free(&store->allocator, stream, sizeof *stream);
-        if (s == NULL) {
-            return ssti_store_fail(store, SST_ERR_NOT_FOUND, SSTI_TEXT("no stream of that name"));
-        }
+    if (s == NULL) {
+        return ssti_store_fail(store, SST_ERR_NOT_FOUND, SSTI_TEXT("no stream of that name"));
+    }
+    if (!s->readable) {
         return ssti_store_fail(store, SST_ERR_UNSUPPORTED, SSTI_TEXT("an unknown kind of stream"));
     }
+    if (stream == NULL) return ssti_store_fail(store, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
     *out = stream;
     return SST_OK;
 }
@@ -7016,7 +7299,8 @@ SST_API void sst_stream_close(sst_stream *stream) {
     }
     ssti_free(&a, stream->cache.bytes, stream->cache.capacity);
     ssti_free(&a, stream->scratch, stream->scratch_bytes);
-    ssti_free(&a, stream, sizeof *stream);
+    ssti_free(&a, stream, ssti_stream_bytes(stream->series->column_count,
+                                            stream->series->field_count));
 }
 
 SST_API void sst_stream_error(const sst_stream *stream, sst_error *out) {
@@ -7036,37 +7320,69 @@ SST_API uint64_t sst_first_row(const sst_stream *stream) {
 }
 
 SST_API int sst_append(sst_stream *stream, int64_t time, const void *value) {
+    const uint8_t *bytes = (const uint8_t *)value;
     if (stream == NULL) return SST_ERR_ARG;
     if (value == NULL) {
         SSTI_TRY(ssti_append_allowed(stream));
         return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("value is NULL"));
     }
-    value = (const uint8_t *)value + stream->value_offset;
-    return ssti_append_fast(stream, time, value) ? SST_OK : ssti_append_one(stream, time, value);
+    if (ssti_append_fast(stream, time, bytes + stream->offsets[0])) return SST_OK;
+    if (stream->placed && ssti_append_struct(stream, time, bytes)) return SST_OK;
+    return ssti_append_one(stream, time, bytes);
 }
 
 SST_API int sst_append_rows(sst_stream *stream, const int64_t *times, const void *values,
                             size_t rows) {
+    const ssti_series *s;
     ssti_rows in;
     if (stream == NULL) return SST_ERR_ARG;
+    s = stream->series;
     SSTI_TRY(ssti_append_allowed(stream));
-    if (stream->series->timeline_count != 0) {
-        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the stream has timelines"));
+    SSTI_TRY(ssti_append_timelines(stream));
+    if (s->field_count != 1) {
+        return ssti_stream_fail(stream, SST_ERR_SHAPE, SSTI_TEXT("the stream has several fields"));
     }
     if (rows == 0) return SST_OK;
-    if (times == NULL || values == NULL) {
+    if ((times == NULL && s->timed) || values == NULL) {
         return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("times or values is NULL"));
     }
-    in.columns[0] = (const uint8_t *)times;
-    in.columns[1] = (const uint8_t *)values;
+    ssti_row_begin(stream, times, &in);
+    stream->in[s->value_column] = (const uint8_t *)values;
     in.count = rows;
     return ssti_append_rows(stream, &in);
 }
 
+/* Does a row have what the stream's rows have? Cells: of its fields. */
+static int ssti_row_check(sst_stream *stream, const sst_row *row, const sst_cell *cells) {
+    const ssti_series *s = stream->series;
+    uint32_t i;
+    if ((row->tag != 0 && (s->flags & SST_TAGGED) == 0) || row->flags != 0 ||
+        row->key.kind != 0 || (row->timelines != NULL) != (s->timeline_count != 0)) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the row has another form"));
+    }
+    for (i = 0; i < s->field_count; i++) {
+        if (cells[i].data == NULL) {
+            return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("a cell is NULL"));
+        }
+    }
+    if (row->type != 0 && (s->field_count != 1 || row->type != s->fields[0].type)) {
+        return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("another element type"));
+    }
+    if (row->type != 0 && !ssti_shape_equal(row->shape, s->fields[0].shape)) {
+        return ssti_stream_fail(stream, SST_ERR_SHAPE, SSTI_TEXT("another shape"));
+    }
+    for (i = 0; i < s->field_count; i++) {
+        if (cells[i].count > 1) {
+            return ssti_stream_fail(stream, SST_ERR_SHAPE, SSTI_TEXT("another shape"));
+        }
+    }
+    return SST_OK;
+}
+
 SST_API int sst_append_row(sst_stream *stream, const sst_row *row) {
-    ssti_series *s;
-    const void *value;
-    size_t count;
+    const ssti_series *s;
+    const sst_cell *cells;
+    sst_cell only;
     ssti_rows in;
     uint32_t i;
     if (stream == NULL) return SST_ERR_ARG;
@@ -7075,52 +7391,60 @@ SST_API int sst_append_row(sst_stream *stream, const sst_row *row) {
     if (row == NULL || (row->value == NULL) == (row->cells == NULL)) {
         return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("value or cells, one of them"));
     }
-    value = row->cells != NULL ? row->cells[0].data : row->value;
-    count = row->cells != NULL ? row->cells[0].count : row->count;
-    if (value == NULL || row->tag != 0 || row->flags != 0 || row->key.kind != 0 ||
-        (row->timelines != NULL) != (s->timeline_count != 0)) {
-        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the row has another form"));
+    if (row->cells == NULL && s->field_count != 1) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("several fields need cells"));
     }
-    if (row->type != 0 && row->type != s->type) {
-        return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("another element type"));
-    }
-    if ((row->type != 0 && !ssti_shape_equal(row->shape, s->shape)) || count > 1) {
-        return ssti_stream_fail(stream, SST_ERR_SHAPE, SSTI_TEXT("another shape"));
-    }
-    in.columns[0] = (const uint8_t *)&row->time;
+    only.data = row->value;
+    only.count = row->count;
+    cells = row->cells != NULL ? row->cells : &only;
+    SSTI_TRY(ssti_row_check(stream, row, cells));
+    ssti_row_begin(stream, &row->time, &in);
     for (i = 0; i < s->timeline_count; i++) {
-        in.columns[1 + i] = (const uint8_t *)&row->timelines[i];
+        stream->in[1 + i] = (const uint8_t *)&row->timelines[i];
     }
-    in.columns[1 + i] = (const uint8_t *)value;
-    in.count = 1;
+    if ((s->flags & SST_TAGGED) != 0) stream->in[s->value_column - 1] = (const uint8_t *)&row->tag;
+    for (i = 0; i < s->field_count; i++) {
+        stream->in[s->value_column + i] = (const uint8_t *)cells[i].data;
+    }
     return ssti_append_rows(stream, &in);
 }
 
-SST_API int sst_append_view(sst_stream *stream, const sst_view *rows) {
-    ssti_series *s;
-    ssti_rows in;
+/* Has a view the columns of the stream? They become those of the rows. */
+static bool ssti_view_rows_of(sst_stream *stream, const sst_view *view, ssti_rows *in) {
+    const ssti_series *s = stream->series;
     uint32_t i;
+    if ((view->times != NULL) != s->timed || view->key_offsets != NULL ||
+        (view->tags != NULL) != ((s->flags & SST_TAGGED) != 0)) return false;
+    ssti_row_begin(stream, view->times, in);
+    for (i = 0; i < SST_MAX_TIMELINES; i++) {
+        if ((view->timelines[i] != NULL) != (i < s->timeline_count)) return false;
+        if (i < s->timeline_count) stream->in[1 + i] = (const uint8_t *)view->timelines[i];
+    }
+    if (view->tags != NULL) stream->in[s->value_column - 1] = (const uint8_t *)view->tags;
+    if (s->field_count == 1 && view->column_count <= 1) {
+        stream->in[s->value_column] = (const uint8_t *)view->values;
+        return view->values != NULL && view->offsets == NULL;
+    }
+    if (view->column_count != s->field_count || view->columns == NULL) return false;
+    for (i = 0; i < s->field_count; i++) {
+        stream->in[s->value_column + i] = (const uint8_t *)view->columns[i].values;
+        if (view->columns[i].values == NULL || view->columns[i].offsets != NULL) return false;
+    }
+    return true;
+}
+
+SST_API int sst_append_view(sst_stream *stream, const sst_view *rows) {
+    ssti_rows in;
     if (stream == NULL) return SST_ERR_ARG;
     SSTI_TRY(ssti_append_allowed(stream));
-    s = stream->series;
     if (rows == NULL) return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("rows is NULL"));
     if (rows->count == 0) return SST_OK;
-    for (i = 0; i < SST_MAX_TIMELINES; i++) {
-        if ((rows->timelines[i] != NULL) != (i < s->timeline_count)) break;
-    }
-    if (i < SST_MAX_TIMELINES || rows->times == NULL || rows->values == NULL ||
-        rows->offsets != NULL || rows->tags != NULL || rows->key_offsets != NULL ||
-        rows->column_count > 1) {
+    if (!ssti_view_rows_of(stream, rows, &in)) {
         return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the view has other columns"));
     }
-    if (rows->count > SIZE_MAX / s->row_bytes) {
+    if (rows->count > SIZE_MAX / stream->series->row_bytes) {
         return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the view has too many rows"));
     }
-    in.columns[0] = (const uint8_t *)rows->times;
-    for (i = 0; i < s->timeline_count; i++) {
-        in.columns[1 + i] = (const uint8_t *)rows->timelines[i];
-    }
-    in.columns[1 + i] = (const uint8_t *)rows->values;
     in.count = (size_t)rows->count;
     return ssti_append_rows(stream, &in);
 }
@@ -8029,20 +8353,19 @@ static uint32_t ssti_tails_halves(ssti_tails *t, const ssti_series *s, ssti_tail
 /* How many rows of a copied half, from `row` on, hold their check words and increase in time. */
 static uint32_t ssti_tails_count(const ssti_series *s, const ssti_tail_half *h, uint64_t row,
                                  int64_t *last, bool any) {
-    uint8_t *columns[SSTI_MAX_COLUMNS];
-    const uint8_t *const_columns[SSTI_MAX_COLUMNS];
-    const uint8_t *check = h->copy + ssti_half_layout(s, h->copy, h->capacity, columns);
-    uint32_t c, at = (uint32_t)(row - h->first_row), n = 0;
-    for (c = 0; c < s->column_count; c++) const_columns[c] = columns[c];
+    const uint8_t *check = h->copy + ssti_half_layout(s, h->copy, h->capacity, s->work);
+    uint32_t at = (uint32_t)(row - h->first_row), n = 0;
     for (; at + n < h->capacity; n++) {
         uint32_t word;
-        int64_t time = ssti_native_time(columns[0] + (size_t)(at + n) * 8);
         memcpy(&word, check + (size_t)(at + n) * 4, 4);
-        if (word != ssti_check_row(s, const_columns, at + n, row + n) &&
+        if (word != ssti_check_row(s, (const uint8_t *const *)s->work, at + n, row + n) &&
             !SSTI_BROKEN(CHECK_WORDS)) break;
-        if (any && time <= *last) break;
-        *last = time;
-        any = true;
+        if (s->timed) {
+            int64_t time = ssti_native_time(s->work[0] + (size_t)(at + n) * 8);
+            if (any && !ssti_follows(s, *last, time)) break;
+            *last = time;
+            any = true;
+        }
     }
     return n;
 }
@@ -8066,7 +8389,7 @@ static uint64_t ssti_tails_known(const ssti_series *s) {
 static int ssti_tails_room(ssti_series *s, uint64_t rows) {
     const sst_allocator *a = &s->store->allocator;
     ssti_half *h = &s->halves[0];
-    uint8_t *to[SSTI_MAX_COLUMNS], *from[SSTI_MAX_COLUMNS], *base;
+    uint8_t **to = s->work, **from = s->work + s->column_count, *base;
     uint64_t first_row = ssti_sealed_rows(s), keep = ssti_tails_known(s) - first_row;
     uint64_t capacity = s->store->recording ? 2 * (keep + rows) : keep + rows;
     size_t bytes;
@@ -8098,7 +8421,7 @@ static int ssti_tails_room(ssti_series *s, uint64_t rows) {
 /* Copies the rows that were found into the reader's own half, behind those it has. */
 static int ssti_tails_attach(ssti_series *s, const ssti_tail_runs *r) {
     ssti_half *h = &s->halves[0];
-    uint8_t *to[SSTI_MAX_COLUMNS], *from[SSTI_MAX_COLUMNS];
+    uint8_t **to = s->work, **from = s->work + s->column_count;
     uint32_t i, c;
     if (h->first_row + h->count != ssti_tails_known(s) || h->capacity - h->count < r->rows) {
         SSTI_TRY(ssti_tails_room(s, r->rows));
@@ -8195,6 +8518,7 @@ static int ssti_tails_load(ssti_tails *t, const ssti_series *s, ssti_tail_half *
 static int64_t ssti_tails_last(const ssti_series *s) {
     const ssti_half *h = &s->halves[0];
     uint32_t blocks = s->list->count;
+    if (!s->timed) return 0;
     if (ssti_tails_known(s) != ssti_sealed_rows(s)) {
         return ssti_native_time(h->base + (size_t)(h->count - 1) * 8);
     }
@@ -8421,7 +8745,7 @@ static void ssti_series_resume(ssti_series *s) {
     if (n == 0) return;
     b = ssti_list_at(s->list, n - 1);
     s->any = true;
-    s->last_time = b->last_time;
+    if (s->timed) s->last_time = b->last_time;
     for (i = 0; i < s->timeline_count; i++) s->clock_last[i] = s->clocks[i].last;
 }
 
@@ -8853,25 +9177,21 @@ SST_API size_t sst_memory_bound(const sst_options *options, const sst_stream_des
     for (i = 0; i < count; i++) {
         ssti_definition d;
         ssti_series s;
-        uint64_t elements;
-        uint32_t c, first, text = 2;
+        uint32_t first, columns, strings, tag;
         if (ssti_desc_check(&streams[i], &d) != SST_OK) return 0;
+        columns = ssti_definition_columns(&d);
+        strings = 1 + d.timeline_count + d.field_count;
         memset(&s, 0, sizeof s);
         s.block_bytes = streams[i].block_bytes != 0 ? streams[i].block_bytes : o.block_bytes;
-        (void)ssti_shape_elements(d.shape, &elements);
-        ssti_series_column(&s, 0, 0, 0, 8);
-        text += (uint32_t)(d.name.size + d.field_name.size);
-        for (c = 0; c < d.timeline_count; c++) {
-            ssti_series_column(&s, 0, 0, 0, 8);
-            text += (uint32_t)d.timelines[c].size + 1;
-        }
-        ssti_series_column(&s, 0, 0, 0, elements * ssti_type_bytes(d.type));
-        bytes += sizeof s + sizeof(ssti_list) + sizeof(sst_stream) + text + 4 * 16;
-        records += 2 * SSTI_RECORD_BYTES + SSTI_STREAM_FIXED_BYTES + SSTI_FIELD_BYTES + text +
-                   2 * d.timeline_count + 4;
+        tag = (d.flags & SST_TAGGED) != 0;
+        s.row_bytes = d.value_bytes + 8 * (columns - d.field_count - tag) + 4 * tag;
+        bytes += sizeof s + sizeof(ssti_list) + ssti_stream_bytes(columns, d.field_count) +
+                 ssti_arrays_bytes(columns, d.field_count) + d.text_bytes + 5 * 16;
+        records += 2 * SSTI_RECORD_BYTES + SSTI_STREAM_FIXED_BYTES +
+                   (uint64_t)SSTI_FIELD_BYTES * d.field_count + d.text_bytes + strings;
         first = s.block_bytes < SSTI_TAIL_FIRST_BYTES ? s.block_bytes : SSTI_TAIL_FIRST_BYTES;
         if (s.row_bytes <= s.block_bytes / 4) {
-            size_t half = ssti_half_layout(&s, NULL, ssti_half_rows(&s, first), NULL) + 16;
+            uint64_t half = ssti_half_rows(&s, first) * s.row_bytes + 64 * columns + 16;
             bytes += half * ((o.flags & SST_DEFERRED) != 0 ? 2u : 1u);
         }
     }
@@ -9326,7 +9646,8 @@ static int ssti_rank_row(const ssti_look *k, uint32_t block, uint32_t clock, int
 static int ssti_rank_gap(const ssti_look *k, uint32_t clock, const ssti_block *next, int64_t time,
                          uint64_t *rank) {
     uint64_t lost = *rank;
-    if (clock == 0 && !SSTI_NEVER(time >= next->first_time) && time + 1 == next->first_time) {
+    if (clock == 0 && k->series->strict && !SSTI_NEVER(time >= next->first_time) &&
+        time + 1 == next->first_time) {
         *rank = next->first_row;
         return SST_OK;
     }
@@ -9358,7 +9679,8 @@ static int ssti_rank_sealed(const ssti_look *k, uint32_t clock, int64_t time, ui
         return SST_OK;
     }
     *rank = b->first_row + b->rows;
-    if (next == NULL || next->first_row == *rank || (clock == 0 && time == last)) return SST_OK;
+    if (next == NULL || next->first_row == *rank ||
+        (clock == 0 && time == last && k->series->strict)) return SST_OK;
     return ssti_rank_gap(k, clock, next, time, rank);
 }
 
@@ -9368,7 +9690,7 @@ static int ssti_rank(const ssti_look *k, uint32_t clock, int64_t time, uint64_t 
     uint64_t claimed = ssti_claimed_rows(k->series, k->sealed), low = claimed, high = k->rows;
     const ssti_block *last = k->blocks == 0 ? NULL : ssti_list_at(k->list, k->blocks - 1);
     int64_t t;
-    bool behind = clock != 0 || last == NULL || time > last->last_time;
+    bool behind = clock != 0 || last == NULL || ssti_follows(k->series, last->last_time, time);
     if (low < high && behind) {
         int result = ssti_time(k, clock, high - 1, &t);
         if (SSTI_RACE(result != SST_OK)) return result;     /* sealed and rotten since */
@@ -9389,7 +9711,7 @@ static int ssti_rank(const ssti_look *k, uint32_t clock, int64_t time, uint64_t 
             *rank = low;
             return SST_OK;
         }
-        if (clock == 0 && k->sealed < claimed && time + 1 == t) {
+        if (clock == 0 && k->series->strict && k->sealed < claimed && time + 1 == t) {
             *rank = claimed;
             return SST_OK;
         }
@@ -9418,11 +9740,20 @@ static int ssti_find(const ssti_look *k, uint32_t clock, int64_t time, sst_match
     }
     SSTI_TRY(ssti_rank(k, clock, time, &n));
     if (match == SST_NEAREST && k->rows != 0) {
+        bool alone = clock == 0 && k->series->strict;
         *row = n == 0 ? 0 : n - 1;
-        if (n == 0 || n == k->rows) return SST_OK;
-        SSTI_TRY(ssti_time(k, clock, n - 1, &before));
+        if (n == k->rows || (n == 0 && alone)) return SST_OK;
         SSTI_TRY(ssti_time(k, clock, n, &after));
-        if ((uint64_t)after - (uint64_t)time < (uint64_t)time - (uint64_t)before) *row = n;
+        if (n != 0) {
+            SSTI_TRY(ssti_time(k, clock, n - 1, &before));
+            if ((uint64_t)after - (uint64_t)time >= (uint64_t)time - (uint64_t)before) {
+                return SST_OK;
+            }
+        }
+        *row = n;
+        if (alone) return SST_OK;
+        SSTI_TRY(ssti_rank(k, clock, after, &n));       /* the last of those at that time */
+        *row = n - 1;
         return SST_OK;
     }
     if (n == 0) return SST_ERR_NOT_FOUND;
@@ -9598,8 +9929,6 @@ static bool ssti_spot_pair(const ssti_look *k, const ssti_table *t, const int64_
 
 /* ---- views ---- */
 
-static const uint64_t ssti_nothing[8] = {0, 0, 0, 0, 0, 0, 0, 0};
-
 static void ssti_view_column(sst_stream *stream, sst_view *out, uint32_t column,
                              const uint8_t *p) {
     const ssti_column *c = &stream->series->columns[column];
@@ -9607,9 +9936,11 @@ static void ssti_view_column(sst_stream *stream, sst_view *out, uint32_t column,
         out->times = (const int64_t *)(const void *)p;
     } else if (c->kind == SSTI_KIND_TIMELINE) {
         out->timelines[c->part] = (const int64_t *)(const void *)p;
+    } else if (c->kind == SSTI_KIND_TAG) {
+        out->tags = (const uint32_t *)(const void *)p;
     } else {
-        out->values = p;
-        stream->column.values = p;
+        stream->fields[c->part].values = p;
+        if (c->part == 0) out->values = p;
     }
 }
 
@@ -9620,9 +9951,8 @@ SSTI_INLINE void ssti_view_head(sst_stream *stream, sst_view *out, uint64_t firs
     uint32_t i;
     out->first_row = first_row;
     out->count = count;
-    out->columns = &stream->column;
-    out->column_count = 1;
-    stream->column.offsets = NULL;
+    out->columns = stream->fields;
+    out->column_count = stream->series->field_count;
     out->times = NULL;
     out->values = NULL;
     out->offsets = NULL;
@@ -9921,11 +10251,17 @@ static int ssti_query_arg(sst_stream *stream, const char *what) {
     return stream == NULL ? SST_ERR_ARG : ssti_stream_fail(stream, SST_ERR_ARG, what);
 }
 
+static int ssti_query_timed(sst_stream *stream) {
+    if (stream->series->timed) return SST_OK;
+    return ssti_stream_fail(stream, SST_ERR_STATE, SSTI_TEXT("the stream has no times"));
+}
+
 SST_API int sst_locate(sst_stream *stream, int64_t time, sst_match match, uint64_t *row) {
     int result;
     if (stream == NULL || row == NULL || (unsigned)match > SST_EXACT) {
         return ssti_query_arg(stream, SSTI_TEXT("row is NULL or match unknown"));
     }
+    SSTI_TRY(ssti_query_timed(stream));
     result = ssti_locate(stream, 0, time, match, row);
     return ssti_again(stream, result) ? ssti_locate(stream, 0, time, match, row) : result;
 }
@@ -9945,6 +10281,10 @@ SST_API int sst_locate_on(sst_stream *stream, uint32_t timeline, int64_t time, s
 SST_API int sst_at(sst_stream *stream, int64_t time, sst_view *out) {
     int result;
     if (stream == NULL || out == NULL) return ssti_query_arg(stream, SSTI_TEXT("out is NULL"));
+    if (!stream->series->timed) {
+        ssti_view_empty(stream, out);
+        return ssti_query_timed(stream);
+    }
     result = ssti_at(stream, time, out);
     return ssti_again(stream, result) ? ssti_at(stream, time, out) : result;
 }
@@ -9959,6 +10299,10 @@ SST_API int sst_window_ex(sst_stream *stream, int64_t start, int64_t end, uint32
     int result;
     if (stream == NULL || out == NULL || (flags & ~(uint32_t)(SST_HALF_OPEN | SST_CARRY)) != 0) {
         return ssti_query_arg(stream, SSTI_TEXT("out is NULL or a flag unknown"));
+    }
+    if (!stream->series->timed) {
+        ssti_view_empty(stream, out);
+        return ssti_query_timed(stream);
     }
     interval[0] = start;
     interval[1] = end;
@@ -9989,6 +10333,18 @@ SST_API int sst_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_vi
 }
 
 /* ---- many rows at once ---- */
+
+typedef struct ssti_samples {
+    const int64_t *times;
+    size_t n;
+    sst_sampling how;
+    uint8_t *values;
+    int64_t *rows;
+    size_t bytes;                   /* of one value in `values` */
+    uint32_t column;                /* where they come from */
+    uint32_t element;               /* bytes of one number there */
+    sst_type type;
+} ssti_samples;
 
 #if SSTI_HAS_FLOAT
 
@@ -10072,51 +10428,37 @@ static double ssti_between(sst_type type, const uint8_t *a, const uint8_t *b, do
 }
 
 /* Writes the value between a row and the next, both in the handle's scratch. */
-static void ssti_sample_between(const ssti_series *s, const uint8_t *a, const uint8_t *b,
+static void ssti_sample_between(const ssti_samples *in, const uint8_t *a, const uint8_t *b,
                                 double share, double *to) {
-    uint32_t element = ssti_type_bytes(s->type);
-    size_t i, n = s->columns[s->column_count - 1].row_bytes;
-    n = SSTI_NEVER(element == 0) ? 0 : n / element;
+    size_t i, n = in->bytes / sizeof(double), element = in->element;
     for (i = 0; i < n; i++) {
-        to[i] = ssti_between(s->type, a + i * element, b + i * element, share);
+        to[i] = ssti_between(in->type, a + i * element, b + i * element, share);
     }
 }
 
 /* The value at a time, of which `n` rows are at or before it, linear between rows. */
-static int ssti_sample_linear(sst_stream *stream, const ssti_look *k, int64_t time, uint64_t n,
-                              double *to) {
-    const ssti_series *s = stream->series;
-    uint32_t column = s->column_count - 1;
-    size_t row_bytes = s->columns[column].row_bytes;
+static int ssti_sample_linear(sst_stream *stream, const ssti_look *k, const ssti_samples *in,
+                              int64_t time, uint64_t n, double *to) {
+    size_t row_bytes = k->series->columns[in->column].row_bytes;
     double share = 0.0;
     uint8_t *a, *b;
     int64_t before, after;
     SSTI_TRY(ssti_scratch(stream, 2 * (uint64_t)row_bytes));
     a = stream->scratch;
     b = a + row_bytes;
-    SSTI_TRY(ssti_fetch(k, column, ssti_one_row(n - 1), a));
+    SSTI_TRY(ssti_fetch(k, in->column, ssti_one_row(n - 1), a));
     SSTI_TRY(ssti_time(k, 0, n - 1, &before));
     if (before != time && n < k->rows) {
         SSTI_TRY(ssti_time(k, 0, n, &after));
-        SSTI_TRY(ssti_fetch(k, column, ssti_one_row(n), b));
+        SSTI_TRY(ssti_fetch(k, in->column, ssti_one_row(n), b));
         share = (double)((uint64_t)time - (uint64_t)before) /
                 (double)((uint64_t)after - (uint64_t)before);
     }
-    ssti_sample_between(s, a, b, share, to);
+    ssti_sample_between(in, a, b, share, to);
     return SST_OK;
 }
 
 #endif /* SSTI_HAS_FLOAT */
-
-typedef struct ssti_samples {
-    const int64_t *times;
-    size_t n;
-    sst_sampling how;
-    uint8_t *values;
-    int64_t *rows;
-    size_t bytes;                   /* of one value in `values` */
-    uint32_t element;               /* bytes of one number of it */
-} ssti_samples;
 
 static int ssti_sample_one(sst_stream *stream, const ssti_look *k, const ssti_samples *in,
                            size_t i) {
@@ -10134,10 +10476,10 @@ static int ssti_sample_one(sst_stream *stream, const ssti_look *k, const ssti_sa
     }
 #if SSTI_HAS_FLOAT
     if (in->how == SST_SAMPLE_LINEAR) {
-        return ssti_sample_linear(stream, k, in->times[i], row + 1, (double *)(void *)to);
+        return ssti_sample_linear(stream, k, in, in->times[i], row + 1, (double *)(void *)to);
     }
 #endif
-    return ssti_fetch(k, stream->series->column_count - 1, ssti_one_row(row), to);
+    return ssti_fetch(k, in->column, ssti_one_row(row), to);
 }
 
 #define SSTI_SAMPLE_BATCH 64u
@@ -10168,8 +10510,8 @@ static void ssti_sample_begin(const ssti_look *k, const int64_t *times, size_t n
 }
 
 /* Which row a spot stands for; false: that needs more than its block. */
-SSTI_INLINE bool ssti_sample_row(const ssti_samples *in, int64_t time, ssti_spot *spot,
-                                 bool *none) {
+SSTI_INLINE bool ssti_sample_row(const ssti_look *k, const ssti_samples *in, int64_t time,
+                                 ssti_spot *spot, bool *none) {
     int64_t before, after;
     *none = false;
     if (in->how == SST_SAMPLE_PREVIOUS) return true;
@@ -10180,6 +10522,7 @@ SSTI_INLINE bool ssti_sample_row(const ssti_samples *in, int64_t time, ssti_spot
     }
     if (spot->row + 1 >= spot->ready.b->rows) return false;
     if (in->how == SST_SAMPLE_LINEAR) return !SSTI_BIG_ENDIAN;
+    if (!k->series->strict) return false;
     after = ssti_get_time(spot->times + (size_t)(spot->row + 1) * 8);
     if ((uint64_t)after - (uint64_t)time < (uint64_t)time - (uint64_t)before) spot->row++;
     return true;
@@ -10188,7 +10531,7 @@ SSTI_INLINE bool ssti_sample_row(const ssti_samples *in, int64_t time, ssti_spot
 /* Step three: the row, and where its value is. */
 static void ssti_sample_search(const ssti_look *k, const ssti_samples *in, const int64_t *times,
                                size_t n, ssti_spots *q) {
-    uint32_t column = k->series->column_count - 1;
+    uint32_t column = in->column;
     size_t i, row_bytes = k->series->columns[column].row_bytes;
     for (i = 0; i < n; i++) {
         ssti_spot *spot = &q->spot[i];
@@ -10196,7 +10539,7 @@ static void ssti_sample_search(const ssti_look *k, const ssti_samples *in, const
         q->value[i] = NULL;
         if (q->quick[i]) {
             q->quick[i] = ssti_spot_search(k, times[i], spot) &&
-                          ssti_sample_row(in, times[i], spot, &none);
+                          ssti_sample_row(k, in, times[i], spot, &none);
         }
         if (!q->quick[i] || none) continue;
         q->value[i] = in->values == NULL ? (const uint8_t *)ssti_nothing
@@ -10225,14 +10568,13 @@ SSTI_INLINE void ssti_sample_put(const ssti_samples *in, size_t i, uint64_t row,
 /* The same, linear between the row and the next, both in the block. */
 static void ssti_sample_put_linear(const ssti_look *k, const ssti_samples *in, size_t i,
                                    const ssti_spot *spot, const uint8_t *value) {
-    const ssti_series *s = k->series;
     const uint8_t *times = spot->times + (size_t)spot->row * 8;
     int64_t before = ssti_get_time(times), after = ssti_get_time(times + 8);
     double share = (double)((uint64_t)in->times[i] - (uint64_t)before) /
                    (double)((uint64_t)after - (uint64_t)before);
     if (in->rows != NULL) in->rows[i] = (int64_t)(spot->ready.b->first_row + spot->row);
     if (in->values == NULL) return;
-    ssti_sample_between(s, value, value + s->columns[s->column_count - 1].row_bytes, share,
+    ssti_sample_between(in, value, value + k->series->columns[in->column].row_bytes, share,
                         (double *)(void *)(in->values + i * in->bytes));
 }
 #endif
@@ -10276,7 +10618,7 @@ static bool ssti_sample_merge(const ssti_look *k, const ssti_samples *in, size_t
     enum { LANE = SSTI_SAMPLE_BATCH / SSTI_SAMPLE_LANES };
     const int64_t *times = in->times + first;
     const ssti_table *t = ssti_table_get(k);
-    uint32_t column = k->series->column_count - 1, row[SSTI_SAMPLE_LANES], down = 0, i, lane;
+    uint32_t column = in->column, row[SSTI_SAMPLE_LANES], down = 0, i, lane;
     uint32_t found[SSTI_SAMPLE_BATCH];
     size_t row_bytes = k->series->columns[column].row_bytes;
     const uint8_t *values;
@@ -10326,26 +10668,37 @@ static int ssti_sample(sst_stream *stream, const ssti_samples *in) {
 
 SST_API int sst_sample(sst_stream *stream, const int64_t *times, size_t n, sst_sampling how,
                        void *values, int64_t *rows) {
+    return sst_sample_field(stream, 0, times, n, how, values, rows);
+}
+
+SST_API int sst_sample_field(sst_stream *stream, uint32_t field, const int64_t *times, size_t n,
+                             sst_sampling how, void *values, int64_t *rows) {
+    const ssti_series *s;
     ssti_samples in;
     int result;
-    if (stream == NULL || (times == NULL && n != 0) || (unsigned)how > SST_SAMPLE_LINEAR) {
-        return ssti_query_arg(stream, SSTI_TEXT("times is NULL or sampling unknown"));
+    if (stream == NULL || (times == NULL && n != 0) || (unsigned)how > SST_SAMPLE_LINEAR ||
+        field >= stream->series->field_count) {
+        return ssti_query_arg(stream, SSTI_TEXT("times is NULL, sampling or field unknown"));
     }
+    SSTI_TRY(ssti_query_timed(stream));
+    s = stream->series;
     in.times = times;
     in.n = n;
     in.how = how;
     in.values = (uint8_t *)values;
     in.rows = rows;
-    in.bytes = stream->series->columns[stream->series->column_count - 1].row_bytes;
-    in.element = stream->series->columns[stream->series->column_count - 1].element;
+    in.column = s->value_column + field;
+    in.bytes = s->columns[in.column].row_bytes;
+    in.element = s->columns[in.column].element;
+    in.type = s->fields[field].type;
     if (how == SST_SAMPLE_LINEAR) {
-        if (stream->series->type == SST_BOOL) {
+        if (in.type == SST_BOOL) {
             return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("bool is not linear"));
         }
         if (!SSTI_HAS_FLOAT) {
             return ssti_stream_fail(stream, SST_ERR_UNSUPPORTED, SSTI_TEXT("no floating point"));
         }
-        in.bytes = in.bytes / ssti_type_bytes(stream->series->type) * sizeof(double);
+        in.bytes = in.bytes / in.element * sizeof(double);
     }
     result = ssti_sample(stream, &in);
     return ssti_again(stream, result) ? ssti_sample(stream, &in) : result;
@@ -10410,8 +10763,8 @@ static int ssti_gather_column(const ssti_look *k, uint32_t column, const int64_t
     return SST_OK;
 }
 
-static int ssti_gather(sst_stream *stream, const int64_t *rows, size_t n, uint8_t *values,
-                       int64_t *times) {
+static int ssti_gather(sst_stream *stream, uint32_t column, const int64_t *rows, size_t n,
+                       uint8_t *values, int64_t *times) {
     size_t i;
     ssti_look k;
     SSTI_TRY(ssti_look_stream(&k, stream));
@@ -10420,22 +10773,34 @@ static int ssti_gather(sst_stream *stream, const int64_t *rows, size_t n, uint8_
             return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("a row beyond the end"));
         }
     }
-    if (values != NULL) {
-        SSTI_TRY(ssti_gather_column(&k, stream->series->column_count - 1, rows, n, values));
-    }
+    if (values != NULL) SSTI_TRY(ssti_gather_column(&k, column, rows, n, values));
     if (times != NULL) SSTI_TRY(ssti_gather_column(&k, 0, rows, n, (uint8_t *)times));
     return SST_OK;
 }
 
+/* Values of one field, and times. */
+static int ssti_gather_some(sst_stream *stream, uint32_t field, const int64_t *rows, size_t n,
+                            uint8_t *values, int64_t *times) {
+    uint32_t column;
+    int result;
+    if (stream == NULL || (rows == NULL && n != 0) || field >= stream->series->field_count) {
+        return ssti_query_arg(stream, SSTI_TEXT("rows is NULL or the field unknown"));
+    }
+    if (times != NULL) SSTI_TRY(ssti_query_timed(stream));
+    column = stream->series->value_column + field;
+    result = ssti_gather(stream, column, rows, n, values, times);
+    if (!ssti_again(stream, result)) return result;
+    return ssti_gather(stream, column, rows, n, values, times);
+}
+
 SST_API int sst_gather(sst_stream *stream, const int64_t *rows, size_t n, void *values,
                        int64_t *times) {
-    int result;
-    if (stream == NULL || (rows == NULL && n != 0)) {
-        return ssti_query_arg(stream, SSTI_TEXT("rows is NULL"));
-    }
-    result = ssti_gather(stream, rows, n, (uint8_t *)values, times);
-    if (!ssti_again(stream, result)) return result;
-    return ssti_gather(stream, rows, n, (uint8_t *)values, times);
+    return ssti_gather_some(stream, 0, rows, n, (uint8_t *)values, times);
+}
+
+SST_API int sst_gather_field(sst_stream *stream, uint32_t field, const int64_t *rows, size_t n,
+                             void *values) {
+    return ssti_gather_some(stream, field, rows, n, (uint8_t *)values, NULL);
 }
 
 /* ---- many streams at once ---- */
@@ -10479,7 +10844,7 @@ SST_API int sst_snapshot_rows(sst_stream *const *streams, size_t n, const int64_
 typedef struct ssti_lane {
     sst_stream *stream;             /* a handle of the replay's own */
     sst_view view;                  /* rows around the cursor, or none */
-    sst_column column;              /* of the view that is given out */
+    sst_column *fields;             /* of the view that is given out */
     uint64_t row, sought;
     int64_t time;                   /* of the row that comes next in the present direction */
 } ssti_lane;
@@ -10681,9 +11046,13 @@ static void ssti_replay_give(const sst_replay *r, ssti_lane *lane, sst_view *out
     out->count = 1;
     out->times += at;
     for (i = 0; i < s->timeline_count; i++) out->timelines[i] += at;
-    out->values = (const uint8_t *)out->values + at * s->columns[s->column_count - 1].row_bytes;
-    lane->column.values = out->values;
-    out->columns = &lane->column;
+    if (out->tags != NULL) out->tags += at;
+    for (i = 0; i < s->field_count; i++) {
+        lane->fields[i].values = (const uint8_t *)lane->view.columns[i].values +
+                                 at * s->columns[s->value_column + i].row_bytes;
+    }
+    out->values = lane->fields[0].values;
+    out->columns = lane->fields;
 }
 
 static int ssti_replay_step(sst_replay *r, bool forwards, size_t *stream, sst_view *out) {
@@ -10745,7 +11114,13 @@ SST_API void sst_replay_close(sst_replay *replay) {
     sst_allocator a;
     if (replay == NULL) return;
     a = replay->allocator;
-    for (i = 0; i < replay->n; i++) sst_stream_close(replay->lanes[i].stream);
+    for (i = 0; i < replay->n; i++) {
+        ssti_lane *lane = &replay->lanes[i];
+        if (lane->fields != NULL) {
+            ssti_free(&a, lane->fields, lane->stream->series->field_count * sizeof(sst_column));
+        }
+        sst_stream_close(lane->stream);
+    }
     ssti_free(&a, replay->lanes, replay->n * SSTI_LANE_BYTES);
     ssti_free(&a, replay, sizeof *replay);
 }
@@ -10762,6 +11137,7 @@ SST_API int sst_replay_open(sst_stream *const *streams, size_t n, int64_t start,
     }
     for (i = 0; i < n; i++) {
         if (streams[i] == NULL) return SST_ERR_ARG;
+        SSTI_TRY(ssti_query_timed(streams[i]));
     }
     a = streams[0]->series->store->allocator;
     r = (sst_replay *)ssti_alloc_zero(&a, sizeof *r);
@@ -10776,7 +11152,11 @@ SST_API int sst_replay_open(sst_stream *const *streams, size_t n, int64_t start,
     r->heap = (size_t *)(void *)(r->lanes + n);
     for (i = 0; i < n && result == SST_OK; i++) {
         const ssti_series *s = streams[i]->series;
-        result = sst_stream_open(s->store, s->name, &r->lanes[i].stream);
+        ssti_lane *lane = &r->lanes[i];
+        result = sst_stream_open(s->store, s->name, &lane->stream);
+        if (result != SST_OK) break;
+        lane->fields = (sst_column *)ssti_alloc_zero(&a, s->field_count * sizeof(sst_column));
+        if (lane->fields == NULL) result = SST_ERR_MEMORY;
     }
     if (result == SST_OK) result = sst_replay_seek(r, start);
     if (result == SST_OK) *out = r;
@@ -10791,7 +11171,7 @@ static int ssti_edge_time(const ssti_look *k, uint64_t row, int64_t *time) {
     uint32_t block;
     if (time == NULL) return SST_OK;
     *time = 0;
-    if (k->rows == 0) return SST_OK;
+    if (k->rows == 0 || !k->series->timed) return SST_OK;
     if (row >= k->sealed) return ssti_time(k, 0, row, time);
     SSTI_TRY(ssti_block_of_row(k, row, &block));
     return ssti_block_time(k, block, 0, (uint32_t)(row - ssti_list_at(k->list, block)->first_row),
@@ -10802,12 +11182,14 @@ static void ssti_desc_of(const ssti_series *s, sst_stream_desc *desc) {
     uint32_t i;
     memset(desc, 0, sizeof *desc);
     desc->name = s->name;
-    desc->type = s->type;
-    memcpy(desc->shape, s->shape, sizeof desc->shape);
+    if (s->field_count == 1) {
+        desc->type = s->fields[0].type;
+        memcpy(desc->shape, s->fields[0].shape, sizeof desc->shape);
+    }
     desc->flags = s->flags;
-    if (s->field_name[0] != 0) {
-        desc->fields = &s->field;
-        desc->field_count = 1;
+    if (s->field_count != 1 || s->fields[0].name[0] != 0) {
+        desc->fields = s->fields;
+        desc->field_count = s->field_count;
     }
     for (i = 0; i < s->timeline_count; i++) desc->timelines[i] = s->timelines[i];
     desc->time_unit = s->unit;
@@ -11011,11 +11393,11 @@ typedef struct ssti_copy {
     ssti_look from;
     ssti_series *to;
     ssti_range rows;
-    ssti_entry entries[2 * SSTI_MAX_COLUMNS];
+    ssti_entry *entries;            /* of `to` */
     uint32_t n;
     uint8_t *pieces;                /* the columns of kind 9, one behind the other */
     size_t pieces_bytes;
-    int64_t edges[SSTI_MAX_COLUMNS][2];     /* first and last of times and timelines */
+    ssti_edges edges;
     uint64_t offset;                /* in the file, of what waits in staging */
     size_t used;                    /* bytes of that */
 } ssti_copy;
@@ -11059,20 +11441,20 @@ static ssti_range ssti_copy_part(const ssti_copy *c, uint32_t column, uint64_t a
 
 /* Notes the edges of a column of times, and whether it is in order. */
 static int ssti_copy_times(ssti_copy *c, uint32_t column, ssti_range part, const uint8_t *bytes) {
-    int64_t *edges = c->edges[column];
+    int64_t *last = &c->edges.last[column];
     uint64_t i;
     for (i = 0; i < part.count; i++) {
         int64_t time = ssti_native_time(bytes + (size_t)i * 8);
         bool first = part.first + i == c->rows.first;
-        if (first) edges[0] = time;
-        if (column == 0 && !first && time <= edges[1]) {
+        if (first) c->edges.first[column] = time;
+        if (column == 0 && !first && !ssti_follows(c->to, *last, time)) {
             return ssti_fail_at(c->from.error, SST_ERR_CORRUPT,
                                 SSTI_TEXT("times are not in order"), 0, part.first + i);
         }
         if (column != 0 && (!first || c->to->any) && time < c->to->clock_last[column - 1]) {
             c->to->clocks[column - 1].sorted = SSTI_UNSORTED;
         }
-        edges[1] = time;
+        *last = time;
         if (column != 0) c->to->clock_last[column - 1] = time;
     }
     return SST_OK;
@@ -11105,7 +11487,7 @@ static int ssti_copy_sums(ssti_copy *c) {
             ssti_range part = ssti_copy_part(c, i, at);
             size_t bytes = (size_t)part.count * col->row_bytes;
             SSTI_TRY(ssti_fetch(&c->from, i, part, staging));
-            if (i < c->to->column_count - 1) SSTI_TRY(ssti_copy_times(c, i, part, staging));
+            if (i < c->to->clock_count) SSTI_TRY(ssti_copy_times(c, i, part, staging));
             ssti_swap_elements(staging, bytes, col->element);
             ssti_copy_sum(e, pieces, at * col->row_bytes, staging, bytes);
             at += part.count;
@@ -11147,20 +11529,15 @@ static int ssti_copy_columns(ssti_copy *c, uint64_t record) {
 
 /* Makes the block known. */
 static void ssti_copy_publish(ssti_copy *c, const ssti_draft *d) {
-    ssti_rows edges;
     ssti_block b;
-    uint32_t i;
     memset(&b, 0, sizeof b);
-    memset(&edges, 0, sizeof edges);
     b.offset = d->offset;
     b.first_row = d->header.first_row;
     b.first_time = d->header.first_time;
     b.last_time = d->header.last_time;
     b.rows = d->header.rows;
-    edges.count = 2;
-    for (i = 0; i < SSTI_MAX_COLUMNS; i++) edges.columns[i] = (const uint8_t *)c->edges[i];
     c->to->any = true;
-    ssti_block_publish(c->to, &b, &edges);
+    ssti_block_publish(c->to, &b, &c->edges);
 }
 
 /* Writes the rows as one block. Under the lock of the store that is written. */
@@ -11178,8 +11555,8 @@ static int ssti_copy_write(ssti_copy *c, uint64_t payload) {
     d.header.stream = c->to->number;
     d.header.rows = (uint32_t)c->rows.count;
     d.header.first_row = ssti_list_end(c->to->list, c->to->list->count);
-    d.header.first_time = c->edges[0][0];
-    d.header.last_time = c->edges[0][1];
+    d.header.first_time = c->edges.first[0];
+    d.header.last_time = c->edges.last[0];
     d.header.crc = sst_crc32c(ssti_draft_payload(&d), head - d.skip - SSTI_RECORD_BYTES, 0);
     ssti_draft_encode(store, &d);
     SSTI_TRY(ssti_copy_columns(c, d.offset));
@@ -11216,6 +11593,7 @@ static int ssti_copy_rows(sst_stream *in, ssti_series *to, uint64_t block_bytes)
     memset(&c, 0, sizeof c);
     SSTI_TRY(ssti_look_stream(&c.from, in));
     c.to = to;
+    c.entries = to->entries;
     for (i = 0; i < to->column_count; i++) {
         if (to->columns[i].row_bytes > widest) widest = to->columns[i].row_bytes;
     }
@@ -11408,7 +11786,6 @@ SST_API int sst_compact(sst_store *source, const char *path, const sst_options *
 #undef SSTI_CHUNK_FIRST
 #undef SSTI_CHUNK_ITEMS
 #undef SSTI_RESERVE_MAX
-#undef SSTI_MAX_COLUMNS
 #undef SSTI_WHERE_LARGE
 #undef SSTI_STREAM_FIXED_BYTES
 #undef SSTI_FIELD_BYTES

@@ -289,7 +289,7 @@ static void huge_blocks(void) {
     ssti_table table;
     ssti_table_draft draft;
     ssti_part part;
-    uint64_t bytes = s->columns[1].row_bytes;
+    ssti_column wide[6], *columns = s->columns;
     memset(&list, 0, sizeof list);
     memset(blocks, 0, sizeof blocks);
     memset(&k, 0, sizeof k);
@@ -315,9 +315,11 @@ static void huge_blocks(void) {
     CHECK(ssti_draft_entry(&draft, &part, 1) == ((uint64_t)1 << 32 | 77));
     CHECK(ssti_draft_entry(&draft, &part, 0) == 0 && ssti_draft_entry(&draft, &part, 2) == 0);
     ssti_free(&store->allocator, table.memory, (size_t)draft.capacity * 16);
-    s->columns[1].row_bytes = UINT32_MAX;
-    s->columns[0].row_bytes = UINT32_MAX;
-    while (s->column_count < 6) s->columns[s->column_count++] = s->columns[1];
+    for (s->column_count = 0; s->column_count < 6; s->column_count++) {
+        wide[s->column_count] = columns[1];
+        wide[s->column_count].row_bytes = UINT32_MAX;
+    }
+    s->columns = wide;
     if (ssti_piece_bits(&k, 0) != NULL) {       /* pieces of 1 MiB: there is room for the bits */
         uint32_t *bits = list.known[0].pieces[0];
         CHECK_INT(bits[0] % 4, 0);
@@ -326,8 +328,7 @@ static void huge_blocks(void) {
     }
     ssti_free(&store->allocator, list.known[0].pieces, 8 * sizeof(uint32_t *));
     s->column_count = 2;
-    s->columns[0].row_bytes = 8;
-    s->columns[1].row_bytes = (uint32_t)bytes;
+    s->columns = columns;
     CHECK_INT(sst_close(store), SST_OK);
 }
 
@@ -541,9 +542,11 @@ static void two_writers(void) {
     sst_store *store = memory_store(NULL, 0);
     sst_stream *stream = scalar_stream(store, "s", 0), *other;
     int64_t times[2] = {1, 2};
+    const uint8_t *columns[2];
     ssti_rows rows;
     memset(&rows, 0, sizeof rows);
-    rows.columns[0] = rows.columns[1] = (const uint8_t *)times;
+    columns[0] = columns[1] = (const uint8_t *)times;
+    rows.columns = columns;
     rows.count = 2;
     CHECK_INT(sst_stream_open(store, "s", &other), SST_OK);
     CHECK_INT(sst_append_i64(stream, 0, 0), SST_OK);

@@ -605,6 +605,17 @@ static void check_windows(const recording *r, uint64_t *random) {
 
 /* --- asking for samples -------------------------------------------------------------------- */
 
+/* A question about the stream's only field. */
+static ssti_samples sample_of(const recording *r) {
+    const ssti_series *s = r->stream->series;
+    ssti_samples in;
+    memset(&in, 0, sizeof in);
+    in.column = s->value_column;
+    in.element = s->columns[in.column].element;
+    in.type = s->fields[0].type;
+    return in;
+}
+
 static double number(const recording *r, size_t row, size_t item) {
     const uint8_t *p = r->values + row * r->of.bytes;
     double d;
@@ -636,7 +647,7 @@ static void check_linear(const recording *r, int64_t time, int64_t row, const do
         double off = got[i] - (a + (b - a) * share);
         CHECK(off < 1e-9 && off > -1e-9);
     }
-    memset(&in, 0, sizeof in);
+    in = sample_of(r);
     in.times = &time;
     in.n = 1;
     in.how = SST_SAMPLE_LINEAR;
@@ -813,7 +824,7 @@ static void check_spots(const recording *r, uint64_t *random) {
     }
     b.n = MERGE_BATCH;
     make_walk(r, 1.5, 1, &b, random);
-    memset(&in, 0, sizeof in);
+    in = sample_of(r);
     in.times = b.times;
     in.n = b.n;
     in.rows = rows;
@@ -929,7 +940,7 @@ static void quick_ways_are_taken(void) {
         int64_t time = time_between(&r, (double)row + 0.5);
         CHECK(ssti_spot_find(&k, r.stream->series->table, time, &spot));
     }
-    memset(&in, 0, sizeof in);
+    in = sample_of(&r);
     in.times = b->times;
     in.n = b->n = MERGE_BATCH;
     in.rows = b->want;
