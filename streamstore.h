@@ -723,8 +723,9 @@ typedef struct sst_field {
                                    the file */
 } sst_field;
 
-/* A stream. This version's fields are of fixed shapes and of element types up to SST_F64: SST_RAGGED,
- * SST_KEYED, the other types, retain_rows, retain_time and codecs are SST_ERR_UNSUPPORTED.
+/* A stream. This version's fields are of fixed shapes and of element types up to SST_F64:
+ * SST_RAGGED, SST_KEYED, the other types, retain_rows, retain_time and codecs are
+ * SST_ERR_UNSUPPORTED.
  *
  * SST_TAGGED: every row has a number, such as the kind of an event. SST_EQUAL_TIMES: a row may have
  * the time of the row before. SST_UNTIMED: rows have no times, and the stream no timelines. */
@@ -1068,16 +1069,16 @@ SST_DECL void sst_stream_close(sst_stream *stream);
  * is 0. Afterwards the row is there for every query.
  *
  * For every appending function: SST_ERR_ARG: NULL, or the stream has timelines (sst_append_row
- * gives them). SST_ERR_READ_ONLY. SST_ERR_FINISHED. SST_ERR_STATE: another handle is the writer; in
- * sst_append also: several fields, and the handle is one of sst_stream_open, which knows no offsets.
- * SST_ERR_ORDER: the time is before what may follow. SST_ERR_BUSY: with SST_DEFERRED, sst_poll
+ * gives them). SST_ERR_READ_ONLY. SST_ERR_FINISHED. SST_ERR_STATE: another handle is the writer;
+ * in sst_append also: several fields, and the handle is one of sst_stream_open, which knows no
+ * offsets. SST_ERR_ORDER: the time is before what may follow. SST_ERR_BUSY: with SST_DEFERRED, sst_poll
  * has to come first. SST_ERR_MEMORY, SST_ERR_FULL, SST_ERR_IO: the tail is full and cannot be
  * sealed. After every one of these nothing was appended, except that calls for several rows may
  * have added leading ones after the last four. One thread at a time per stream. */
 SST_DECL int sst_append(sst_stream *stream, int64_t time, const void *value);
 
-/* Appends many rows: times[rows] (may be NULL if untimed), values[rows][shape], tightly packed, of a
- * stream with one field. All times are checked before the first row is added. rows 0 is SST_OK.
+/* Appends many rows: times[rows] (may be NULL if untimed), values[rows][shape], tightly packed, to
+ * a stream with one field. All times are checked before the first row is added. rows 0 is SST_OK.
  * SST_ERR_SHAPE: several fields. */
 SST_DECL int sst_append_rows(sst_stream *stream, const int64_t *times, const void *values,
                              size_t rows);
@@ -4946,8 +4947,8 @@ static int ssti_shape_rank(const uint32_t *shape) {
     return rank;
 }
 
-/* A stream's definition before there is a stream: from a description, whose `fields` it points to, or
- * from a STREAM record, of which it points to the fields and to the strings behind them. */
+/* A stream's definition before there is a stream: from a description, whose `fields` it points to,
+ * or from a STREAM record, of which it points to the fields and to the strings behind them. */
 typedef struct ssti_definition {
     uint32_t number, flags, timeline_count, field_count;
     uint32_t kinds;                 /* flags of all fields together */
@@ -4970,7 +4971,7 @@ static void ssti_span_put(uint8_t **to, const char *text) {
 }
 
 static size_t ssti_stream_payload_bytes(const ssti_series *s) {
-    size_t strings = 1 + (size_t)s->timeline_count + s->field_count;    /* a byte more than in text */
+    size_t strings = 1 + (size_t)s->timeline_count + s->field_count;    /* each a byte longer */
     return SSTI_STREAM_FIXED_BYTES + SSTI_FIELD_BYTES * (size_t)s->field_count + s->text_bytes +
            strings;
 }
