@@ -518,6 +518,8 @@ typedef struct sst_store sst_store;
 typedef struct sst_stream sst_stream;
 typedef struct sst_replay sst_replay;
 
+/* A key: SST_KEY_I64: number; SST_KEY_TEXT: `size` bytes of UTF-8; SST_KEY_BYTES: any, at most
+ * SST_MAX_NAME of them. Keys of different kinds are different keys. kind 0: no key. */
 typedef struct sst_key {
     uint32_t kind, size;
     int64_t number;
@@ -535,6 +537,9 @@ typedef struct sst_cell {
     size_t count;
 } sst_cell;
 
+/* A field of a view: values [count][shape]; ragged: row i has the items from offsets[i] up to
+ * offsets[i + 1], not included, of values [offsets[count]][shape]. offsets[0] is not 0 when what
+ * was asked for lies within a block. offsets is NULL where the field is fixed. */
 typedef struct sst_column {
     const void *values;
     const uint32_t *offsets;
@@ -550,15 +555,15 @@ typedef struct sst_view {
     uint64_t first_row;         /* number of the first row in its stream */
     uint64_t count;             /* rows */
     const int64_t *times;       /* [count]; NULL if untimed */
-    const void *values;         /* of the first field: [count][shape] */
-    const uint32_t *offsets;    /* ragged: [count + 1] in items; else NULL */
+    const void *values;         /* of the first field, as is */
+    const uint32_t *offsets;    /* this, [count + 1] in items, see sst_column; fixed: NULL */
     const sst_column *columns;  /* [column_count]: every field; the first is values, offsets */
     uint32_t column_count;
     const uint32_t *tags;       /* [count], or NULL */
     const int64_t *timelines[SST_MAX_TIMELINES];   /* each [count], or NULL */
-    const uint32_t *key_offsets;                    /* keyed streams; else NULL */
-    const uint8_t *keys;
-    const uint8_t *row_flags;
+    const uint32_t *key_offsets;    /* keyed streams, else NULL: as offsets, of the bytes in */
+    const uint8_t *keys;            /* keys: a kind and 8 bytes of a number or the bytes */
+    const uint8_t *row_flags;       /* [count]: SST_ROW_REMOVED */
     bool stable;
 } sst_view;
 
@@ -717,18 +722,18 @@ typedef struct sst_report {
 typedef struct sst_field {
     const char *name;           /* may be NULL */
     sst_type type;
-    uint32_t shape[4];
-    uint32_t flags;             /* SST_RAGGED (this version: SST_ERR_UNSUPPORTED) */
+    uint32_t shape[4];          /* ragged: of one item */
+    uint32_t flags;             /* SST_RAGGED */
     uint32_t offset;            /* bytes, of this field in what sst_append is given; not kept in
                                    the file */
 } sst_field;
 
-/* A stream. This version's fields are of fixed shapes and of element types up to SST_F64:
- * SST_RAGGED, SST_KEYED, the other types, retain_rows, retain_time and codecs are
- * SST_ERR_UNSUPPORTED.
+/* A stream. retain_rows, retain_time and codecs are SST_ERR_UNSUPPORTED in this version.
  *
- * SST_TAGGED: every row has a number, such as the kind of an event. SST_EQUAL_TIMES: a row may have
- * the time of the row before. SST_UNTIMED: rows have no times, and the stream no timelines. */
+ * SST_RAGGED: every row has its own number of items of the shape, 0 to 2^32 - 1; SST_TEXT and
+ * SST_BYTES always are. Of several fields each says so itself. SST_TAGGED: every row has a number,
+ * such as the kind of an event. SST_KEYED: every row has a key. SST_EQUAL_TIMES: a row may have the
+ * time of the row before. SST_UNTIMED: rows have no times, and the stream no timelines. */
 typedef struct sst_stream_desc {
     const char *name;           /* UTF-8, 1 to SST_MAX_NAME bytes, unique in the store */
     sst_type type;
@@ -790,6 +795,7 @@ typedef struct sst_row {
 #define sst_append_f64 SST_JOIN(STREAMSTORE_PREFIX, sst_append_f64)
 #define sst_append_i32 SST_JOIN(STREAMSTORE_PREFIX, sst_append_i32)
 #define sst_append_i64 SST_JOIN(STREAMSTORE_PREFIX, sst_append_i64)
+#define sst_append_n SST_JOIN(STREAMSTORE_PREFIX, sst_append_n)
 #define sst_append_row SST_JOIN(STREAMSTORE_PREFIX, sst_append_row)
 #define sst_append_rows SST_JOIN(STREAMSTORE_PREFIX, sst_append_rows)
 #define sst_append_u8 SST_JOIN(STREAMSTORE_PREFIX, sst_append_u8)
@@ -1068,13 +1074,14 @@ SST_DECL void sst_stream_close(sst_stream *stream);
  * larger than that of the row before, or equal (SST_EQUAL_TIMES), or ignored (SST_UNTIMED). A tag
  * is 0. Afterwards the row is there for every query.
  *
- * For every appending function: SST_ERR_ARG: NULL, or the stream has timelines (sst_append_row
- * gives them). SST_ERR_READ_ONLY. SST_ERR_FINISHED. SST_ERR_STATE: another handle is the writer;
- * in sst_append also: several fields, and the handle is one of sst_stream_open, which knows no
- * offsets. SST_ERR_ORDER: the time is before what may follow. SST_ERR_BUSY: with SST_DEFERRED, sst_poll
- * has to come first. SST_ERR_MEMORY, SST_ERR_FULL, SST_ERR_IO: the tail is full and cannot be
- * sealed. After every one of these nothing was appended, except that calls for several rows may
- * have added leading ones after the last four. One thread at a time per stream. */
+ * For every appending function: SST_ERR_ARG: NULL, or the stream has timelines or keys
+ * (sst_append_row gives them). SST_ERR_SHAPE: it has ragged fields (sst_append_n, sst_append_row).
+ * SST_ERR_READ_ONLY. SST_ERR_FINISHED. SST_ERR_STATE: another handle is the writer; in sst_append
+ * also: several fields, and the handle is one of sst_stream_open, which knows no offsets.
+ * SST_ERR_ORDER: the time is before what may follow. SST_ERR_BUSY: with SST_DEFERRED, sst_poll has
+ * to come first. SST_ERR_MEMORY, SST_ERR_FULL, SST_ERR_IO: the tail is full and cannot be sealed.
+ * After every one of these nothing was appended, except that calls for several rows may have added
+ * leading ones after the last four. One thread at a time per stream. */
 SST_DECL int sst_append(sst_stream *stream, int64_t time, const void *value);
 
 /* Appends many rows: times[rows] (may be NULL if untimed), values[rows][shape], tightly packed, to
@@ -1083,16 +1090,23 @@ SST_DECL int sst_append(sst_stream *stream, int64_t time, const void *value);
 SST_DECL int sst_append_rows(sst_stream *stream, const int64_t *times, const void *values,
                              size_t rows);
 
+/* Appends one row of so many items, 0 to 2^32 - 1, to a stream with one ragged field: items[count]
+ * [shape]; may be NULL when there are none. SST_ERR_SHAPE: the stream has other fields.
+ * SST_ERR_LIMIT: more than SST_MAX_ROW_BYTES. SST_ERR_ARG: text is not UTF-8. */
+SST_DECL int sst_append_n(sst_stream *stream, int64_t time, const void *items, size_t count);
+
 /* Appends one row with everything a row can have: one value, or one cell for each field. With
  * row->type, SST_ERR_TYPE and SST_ERR_SHAPE are checked, where there is one field. SST_ERR_ARG:
- * value and cells both or neither, a value for several fields, a cell that is NULL, a member the
- * stream has no use for (a tag, a key, flags, timelines), or timelines missing. SST_ERR_SHAPE: a
- * count other than 0 or 1. */
+ * value and cells both, a value for several fields, a value that is NULL (but where a ragged field
+ * has no items), a member the stream has no use for (a tag, a key, flags, timelines), timelines or
+ * a key missing, text that is not UTF-8. SST_ERR_SHAPE: a count other than 0 or 1 of a fixed field.
+ * SST_ERR_LIMIT: more than SST_MAX_ROW_BYTES. */
 SST_DECL int sst_append_row(sst_stream *stream, const sst_row *row);
 
 /* Appends the rows of a view of a like stream (same types, shapes, flags and number of timelines):
  * to copy, merge or import. All times are checked before the first row is added. SST_ERR_ARG: the
- * view has other columns. count 0 is SST_OK. */
+ * view has other columns, or offsets, text or keys that cannot be. SST_ERR_LIMIT: a row of more
+ * than SST_MAX_ROW_BYTES. count 0 is SST_OK. */
 SST_DECL int sst_append_view(sst_stream *stream, const sst_view *rows);
 
 /* Appends to a scalar stream of that type. SST_ERR_TYPE: it has another type; SST_ERR_SHAPE: it
@@ -1157,14 +1171,15 @@ SST_DECL int sst_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_v
  * where there is none. values: [n][shape] of the stream's type, zero where there is none;
  * SST_SAMPLE_LINEAR: double [n][shape], linear between the rows around, the last row's behind it,
  * row the one at or before. SST_SAMPLE_NEAREST before the first row is row 0. Either output may
- * be NULL. n 0 is SST_OK. SST_ERR_TYPE: linear on SST_BOOL. SST_ERR_UNSUPPORTED: linear with
- * STREAMSTORE_NO_FLOAT. After another failure the outputs are undefined. */
+ * be NULL. n 0 is SST_OK. SST_ERR_TYPE: a ragged field, linear on SST_BOOL. SST_ERR_UNSUPPORTED:
+ * linear with STREAMSTORE_NO_FLOAT. After another failure the outputs are undefined. */
 SST_DECL int sst_sample(sst_stream *stream, const int64_t *times, size_t n, sst_sampling how,
                         void *values, int64_t *rows);
 
 /* Values [n][shape] and times [n] of rows by number, in any order; -1: zeros. Reads only the
  * columns that are asked for; either output may be NULL. SST_ERR_ARG: a row beyond the end or
- * below -1, nothing is written. */
+ * below -1, nothing is written. SST_ERR_TYPE: values of a ragged field. SST_ERR_STATE: times of a
+ * stream that has none. */
 SST_DECL int sst_gather(sst_stream *stream, const int64_t *rows, size_t n, void *values,
                         int64_t *times);
 
@@ -2906,8 +2921,8 @@ enum {
     SSTI_FINISH, SSTI_TABLE,
     SSTI_MUST_UNDERSTAND = 128,
     SSTI_META_REMOVED = 1, SSTI_END_UNSYNCED = 1,
-    SSTI_KIND_TIME = 1, SSTI_KIND_TIMELINE = 2, SSTI_KIND_TAG = 3, SSTI_KIND_VALUES = 7,
-    SSTI_KIND_PIECES = 9,
+    SSTI_KIND_TIME = 1, SSTI_KIND_TIMELINE, SSTI_KIND_TAG, SSTI_KIND_KEY_OFFSETS, SSTI_KIND_KEYS,
+    SSTI_KIND_OFFSETS, SSTI_KIND_VALUES, SSTI_KIND_ROW_FLAGS, SSTI_KIND_PIECES,
     SSTI_VERSION_MAJOR = 1, SSTI_VERSION_MINOR = 0
 };
 
@@ -3803,10 +3818,10 @@ typedef struct ssti_block {
 
 /* What readers know of the blocks of a chunk, made at the first use.
  *
- * where[block * columns + column]: 0: not looked at; else the column was found sound (its pieces,
+ * where[block * wheres + column]: 0: not looked at; else the column was found sound (its pieces,
  * with SSTI_WHERE_LARGE, have bits of their own, until all are) and begins this many 64-byte units
- * after the start of its record. pieces[block]: bits of all large columns of the block, in their
- * order. */
+ * after the start of its record. Behind those of the columns are, two words each, the bytes of the
+ * columns of items. pieces[block * columns + column]: bits of a large column. */
 typedef struct ssti_known {
     uint32_t *where;
     uint32_t **pieces;
@@ -3834,13 +3849,23 @@ typedef struct ssti_table {
     struct ssti_table *older;       /* freed with the store: readers may be using it */
 } ssti_table;
 
-/* One column of a stream's rows. */
+/* One column of a stream's rows. The rows of a column of items (item_bytes is not 0) have as many
+ * items as the column before it, one of offsets, says.
+ *
+ * Where a column of offsets is pointed to, that is where its first row's items end; the number
+ * before it, where they begin, is there too. */
 typedef struct ssti_column {
     uint8_t kind;
     uint8_t element;                /* bytes of one number */
     uint16_t part;
-    uint32_t row_bytes;
+    uint32_t row_bytes;             /* 0 of a column of items */
+    uint32_t item_bytes;
+    uint32_t slot;                  /* of columns of items: counted from 0 */
 } ssti_column;
+
+static bool ssti_is_offsets(const ssti_column *c) {
+    return c->kind == SSTI_KIND_OFFSETS || c->kind == SSTI_KIND_KEY_OFFSETS;
+}
 
 /* A further clock. sorted: 0 not known, 1 it never decreases, 2 it does somewhere. first, last:
  * of the rows in blocks. */
@@ -3859,6 +3884,8 @@ typedef struct ssti_half {
     uint64_t place;                 /* of base in the companion, or 0 */
     size_t front;                   /* bytes before base, for what a block has before its columns */
     uint64_t first_row;
+    uint64_t *regions;              /* room for the items of the columns of items, in bytes */
+    uint32_t budget;                /* bytes of columns that it was planned for */
     uint32_t capacity;
     uint32_t count;                 /* rows, released after they were written */
     uint32_t generation;
@@ -3885,10 +3912,18 @@ struct ssti_series {
     ssti_column *columns;           /* time, timelines, tag, fields, as far as there are */
     uint32_t column_count;
     uint32_t clock_count;           /* of them time and timelines */
-    uint32_t value_column;          /* the first field's */
+    uint32_t tag_column;            /* if there are tags */
+    uint32_t key_column;            /* of the bytes of keys, if there are: between their offsets
+                                       and the flags of rows */
+    uint32_t items_count;           /* columns of items */
+    uint32_t where_count;           /* words that are known of a block */
+    uint32_t *field_columns;        /* per field: of its values, before which offsets may be */
     size_t arrays_bytes;
     ssti_entry *entries;            /* of the block that is written: two per column. These arrays
                                        lie in one piece of memory, which begins here */
+    uint64_t *starts;               /* of that block's columns of items: their first byte */
+    uint64_t *tail_regions;         /* of the four halves that a companion may describe, and of a
+                                       copy of one */
     uint8_t **work;                 /* two pointers per column, of who has the lock */
     uint32_t block_bytes;
     uint64_t row_bytes;             /* of all columns */
@@ -3912,12 +3947,15 @@ struct ssti_series {
     sst_stream *writer;             /* the handle that appends */
     /* the writer's own: what it knows of the active half, and of the last row */
     uint8_t **fill;                 /* where the columns of the half begin */
+    uint32_t *fill_items;           /* how many items the columns of items have, by slot */
+    uint32_t *mean_items;           /* how many bytes a row had in the half before, by slot */
     uint32_t *fill_check;           /* its check words; NULL without a companion */
     uint8_t *slot;                  /* the stream's descriptors in the companion, or NULL */
     uint64_t check_seed;
     uint32_t fill_count, fill_capacity;
     uint32_t fill_limit;            /* up to where the short way goes: see ssti_tail_near */
     uint32_t fill_bytes;            /* of the value, where rows are that and a time; else 0 */
+    uint32_t fill_fields;           /* where rows are fixed fields and a time; else 0 */
     sst_type fill_scalar;           /* of that, where it is one number; else 0 */
     const uint32_t *fill_alive;     /* the store's */
     uint64_t fill_first;            /* its first row */
@@ -3981,18 +4019,18 @@ static void ssti_list_push(ssti_list *list, const ssti_block *block) {
     ssti_atomic_store(&list->count, list->count + 1);
 }
 
-static void ssti_list_free(ssti_list *list, const sst_allocator *a, uint32_t columns) {
+static void ssti_list_free(ssti_list *list, const sst_allocator *a, const ssti_series *s) {
     uint32_t i;
     if (list == NULL) return;
     for (i = 0; i < SSTI_CHUNKS; i++) {
         size_t n = SSTI_CHUNK_ITEMS(i), k;
         ssti_known *known = &list->known[i];
-        for (k = 0; known->pieces != NULL && k < n; k++) {
+        for (k = 0; known->pieces != NULL && k < n * s->column_count; k++) {
             uint32_t *bits = known->pieces[k];      /* the first word is the size */
             if (bits != NULL) ssti_free(a, bits, bits[0]);
         }
-        ssti_free(a, known->pieces, n * sizeof(uint32_t *));
-        ssti_free(a, known->where, n * columns * sizeof(uint32_t));
+        ssti_free(a, known->pieces, n * s->column_count * sizeof(uint32_t *));
+        ssti_free(a, known->where, n * s->where_count * sizeof(uint32_t));
         ssti_free(a, list->chunks[i], n * sizeof(ssti_block));
     }
     ssti_free(a, list, sizeof *list);
@@ -4093,44 +4131,40 @@ static int ssti_block_open(const ssti_look *k, const ssti_block *b, ssti_directo
     return SST_OK;
 }
 
-/* The bits of the pieces found sound of a block's large columns; NULL: no memory. The first word
- * is the allocation's size. */
-static uint32_t *ssti_piece_bits(const ssti_look *k, uint32_t block) {
+/* The bits of the pieces found sound of a block's large column of so many bytes; NULL: no memory.
+ * The first word is the allocation's size. */
+static uint32_t *ssti_piece_bits(const ssti_look *k, uint32_t block, uint32_t column,
+                                 uint64_t bytes) {
     const sst_allocator *a = &k->series->store->allocator;
-    uint32_t place, chunk = ssti_chunk(block, &place);
+    uint32_t place, chunk = ssti_chunk(block, &place), columns = k->series->column_count;
     ssti_known *known = &k->list->known[chunk];
     uint32_t **pieces = ssti_atomic_load(&known->pieces);
-    uint32_t *bits;
-    uint64_t words = 1, rows = ssti_list_at(k->list, block)->rows;
-    uint32_t c;
+    uint32_t *bits, *made;
+    uint64_t words = bytes / SSTI_PIECE_BYTES / 32 + 2;
     if (pieces == NULL) {
-        size_t bytes = SSTI_CHUNK_ITEMS(chunk) * sizeof(uint32_t *);
-        uint32_t **made = (uint32_t **)ssti_alloc_zero(a, bytes);
-        if (made == NULL) return NULL;
+        size_t all = SSTI_CHUNK_ITEMS(chunk) * columns * sizeof(uint32_t *);
+        uint32_t **fresh = (uint32_t **)ssti_alloc_zero(a, all);
+        if (fresh == NULL) return NULL;
 #if SSTI_HAS_THREADS
-        if (!ssti_atomic_claim(&known->pieces, &pieces, made)) ssti_free(a, made, bytes);
-        else pieces = made;
+        if (!ssti_atomic_claim(&known->pieces, &pieces, fresh)) ssti_free(a, fresh, all);
+        else pieces = fresh;
 #else
-        pieces = known->pieces = made;
+        pieces = known->pieces = fresh;
 #endif
     }
-    bits = ssti_atomic_load(&pieces[place]);
+    pieces += (size_t)place * columns + column;
+    bits = ssti_atomic_load(pieces);
     if (bits != NULL) return bits;
-    for (c = 0; c < k->series->column_count; c++) {
-        words += rows * k->series->columns[c].row_bytes / SSTI_PIECE_BYTES / 32 + 1;
-    }
-    if (words > 0x3FFFFFFFu) return NULL;
-    {
-        uint32_t *made = (uint32_t *)ssti_alloc_zero(a, (size_t)words * 4);
-        if (made == NULL) return NULL;
-        made[0] = (uint32_t)(words * 4);
+    if (SSTI_HUGE(words > 0x3FFFFFFFu)) return NULL;
+    made = (uint32_t *)ssti_alloc_zero(a, (size_t)words * 4);
+    if (made == NULL) return NULL;
+    made[0] = (uint32_t)(words * 4);
 #if SSTI_HAS_THREADS
-        if (!ssti_atomic_claim(&pieces[place], &bits, made)) ssti_free(a, made, (size_t)words * 4);
-        else bits = made;
+    if (!ssti_atomic_claim(pieces, &bits, made)) ssti_free(a, made, (size_t)words * 4);
+    else bits = made;
 #else
-        bits = pieces[place] = made;
+    bits = *pieces = made;
 #endif
-    }
     return bits;
 }
 
@@ -4143,46 +4177,67 @@ static bool ssti_bits_all(const uint32_t *bits, uint64_t n) {
     return n % 32 == 0 || ssti_atomic_load(&bits[i]) == ((uint32_t)1 << (n % 32)) - 1;
 }
 
-/* Checks the pieces of a large column that the rows lie in, where that was not done before. When
- * all are known to be sound, *where tells so from now on. */
-static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
-                             uint32_t *where) {
+/* The bytes that a column of a block has to have; of a column of items what its offsets say. */
+static int ssti_column_bytes(const ssti_look *k, uint32_t block, uint32_t column,
+                             uint64_t *bytes);
+
+/* Checks the pieces of a large column that some bytes lie in, where that was not done before. When
+ * all are known to be sound, *where tells so from now on, but not of offsets, whose order is looked
+ * at each time. */
+static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column,
+                             ssti_range bytes, uint32_t *where) {
     const ssti_block *b = ssti_list_at(k->list, block);
     const ssti_column *col = &k->series->columns[column];
-    uint64_t i = rows.first * col->row_bytes / SSTI_PIECE_BYTES;
-    uint64_t end = ((rows.first + rows.count) * col->row_bytes - 1) / SSTI_PIECE_BYTES + 1;
-    uint32_t *bits = ssti_piece_bits(k, block);
-    uint32_t c, index = column;
+    uint64_t i = bytes.first / SSTI_PIECE_BYTES, all;
+    uint64_t end = (bytes.first + bytes.count - 1) / SSTI_PIECE_BYTES + 1;
+    uint32_t index = column, *bits;
     ssti_directory d;
     ssti_entry e, pieces;
     bool open = false;
+    if (bytes.count == 0) return SST_OK;
+    SSTI_TRY(ssti_column_bytes(k, block, column, &all));
+    bits = ssti_piece_bits(k, block, column, all);
     if (bits == NULL) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
     bits++;
-    for (c = 0; c < column; c++) {
-        bits += (uint64_t)b->rows * k->series->columns[c].row_bytes / SSTI_PIECE_BYTES / 32 + 1;
-    }
     for (; i < end; i++) {
         if ((ssti_atomic_load(&bits[i / 32]) >> (i % 32) & 1u) != 0) continue;
         if (!open) {
             SSTI_TRY(ssti_block_open(k, b, &d));
             if (!ssti_directory_find(&d, col->kind, col->part, &e, &index) ||
-                e.stored != (uint64_t)b->rows * col->row_bytes ||
-                !ssti_directory_pieces(&d, &e, index, &pieces)) {
+                e.stored != all || !ssti_directory_pieces(&d, &e, index, &pieces)) {
                 return ssti_corrupt(k, b, SSTI_TEXT("a column is damaged"));
             }
             open = true;
         }
         if (!ssti_piece_sound(&d, &e, &pieces, i)) {
+            uint64_t row = col->row_bytes == 0 ? 0 : i * SSTI_PIECE_BYTES / col->row_bytes;
             return ssti_fail_at(k->error, SST_ERR_CORRUPT, SSTI_TEXT("a column is damaged"),
-                                b->offset + e.offset + i * SSTI_PIECE_BYTES,
-                                b->first_row + i * SSTI_PIECE_BYTES / col->row_bytes);
+                                b->offset + e.offset + i * SSTI_PIECE_BYTES, b->first_row + row);
         }
         ssti_atomic_or(&bits[i / 32], 1u << (i % 32));
     }
-    if (open && ssti_bits_all(bits, (e.stored + SSTI_PIECE_BYTES - 1) / SSTI_PIECE_BYTES)) {
+    if (open && !ssti_is_offsets(col) &&
+        ssti_bits_all(bits, (all + SSTI_PIECE_BYTES - 1) / SSTI_PIECE_BYTES)) {
         ssti_word_store(where, ssti_word_load(where) & ~SSTI_WHERE_LARGE);
     }
     return SST_OK;
+}
+
+/* Do the offsets of a block begin with 0, and none is below the one before? */
+static bool ssti_offsets_sound(const ssti_directory *d, const ssti_entry *e, uint32_t rows) {
+    uint8_t part[SSTI_PART_BYTES];
+    uint32_t i, before = 0, wrong = 0;
+    uint64_t at, end = ((uint64_t)rows + 1) * 4;
+    for (at = 0; at < end; at += sizeof part) {
+        size_t n = end - at < sizeof part ? (size_t)(end - at) : sizeof part;
+        if (!ssti_directory_copy(d, e->offset + at, part, n)) return false;
+        if (at == 0) wrong = ssti_get32(part);
+        for (i = 0; i < n; i += 4) {
+            wrong |= (uint32_t)(ssti_get32(part + i) < before);
+            before = ssti_get32(part + i);
+        }
+    }
+    return wrong == 0;
 }
 
 /* Are the times in order from the block's first to its last? */
@@ -4198,16 +4253,22 @@ static bool ssti_times_sound(const ssti_series *s, const ssti_block *b, const ui
     return before == b->last_time;
 }
 
+/* Is nothing of a block's columns checked? */
+static bool ssti_block_trusted(const ssti_look *k, const ssti_block *b) {
+    return b->trusted != 0 || (k->series->store->flags & SST_TRUST) != 0 || k->unchecked;
+}
+
 /* Looks at a column for the first time: finds it, checks it, and notes where it is, in *at too. */
 static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column, uint32_t *where,
                              uint32_t *at) {
     const ssti_block *b = ssti_list_at(k->list, block);
     const ssti_column *col = &k->series->columns[column];
-    sst_store *store = k->series->store;
-    bool trust = b->trusted != 0 || (store->flags & SST_TRUST) != 0 || k->unchecked;
+    bool trust = ssti_block_trusted(k, b), large;
     ssti_directory d;
     ssti_entry e, pieces;
+    uint64_t bytes;
     uint32_t index = column, found;
+    SSTI_TRY(ssti_column_bytes(k, block, column, &bytes));
     SSTI_TRY(ssti_block_open(k, b, &d));
     if (!ssti_directory_find(&d, col->kind, col->part, &e, &index)) {
         return ssti_corrupt(k, b, SSTI_TEXT("a column is missing"));
@@ -4216,7 +4277,7 @@ static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column
         return ssti_fail_at(k->error, SST_ERR_UNSUPPORTED, SSTI_TEXT("an unknown codec"),
                             b->offset, b->first_row);
     }
-    if (e.stored != (uint64_t)b->rows * col->row_bytes || e.decoded != e.stored) {
+    if (e.stored != bytes || e.decoded != e.stored) {
         return ssti_corrupt(k, b, SSTI_TEXT("a column has the wrong size"));
     }
     if (e.offset / 64 >= SSTI_WHERE_LARGE) {
@@ -4224,19 +4285,28 @@ static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column
                             b->first_row);
     }
     found = (uint32_t)(e.offset / 64);
-    if (!trust) {
-        bool large = ssti_entry_large(&e);
-        if (large ? !ssti_directory_pieces(&d, &e, index, &pieces) : !ssti_entry_sound(&d, &e)) {
-            return ssti_fail_at(k->error, SST_ERR_CORRUPT, SSTI_TEXT("a column is damaged"),
-                                b->offset + e.offset, b->first_row);
-        }
-        if (large) found |= SSTI_WHERE_LARGE;
-        else if (col->kind == SSTI_KIND_TIME && d.record != NULL &&
-                 !ssti_times_sound(k->series, b, d.record + (size_t)e.offset)) {
-            return ssti_corrupt(k, b, SSTI_TEXT("the times of a block are not in order"));
-        }
+    large = ssti_entry_large(&e);
+    if (!trust && (large ? !ssti_directory_pieces(&d, &e, index, &pieces)
+                         : !ssti_entry_sound(&d, &e))) {
+        return ssti_fail_at(k->error, SST_ERR_CORRUPT, SSTI_TEXT("a column is damaged"),
+                            b->offset + e.offset, b->first_row);
     }
-    if (!k->unchecked) ssti_word_store(where, found);
+    if (large && (!trust || ssti_is_offsets(col))) found |= SSTI_WHERE_LARGE;
+    if (!trust && !large && col->kind == SSTI_KIND_TIME && d.record != NULL &&
+        !ssti_times_sound(k->series, b, d.record + (size_t)e.offset)) {
+        return ssti_corrupt(k, b, SSTI_TEXT("the times of a block are not in order"));
+    }
+    if (!large && ssti_is_offsets(col) && !ssti_offsets_sound(&d, &e, b->rows)) {
+        return ssti_corrupt(k, b, SSTI_TEXT("the offsets of a block are not in order"));
+    }
+    if (!k->unchecked) {
+        if (col->item_bytes != 0) {
+            uint32_t *words = where - column + k->series->column_count + 2 * (size_t)col->slot;
+            ssti_word_store(words, (uint32_t)bytes);
+            ssti_word_store(words + 1, (uint32_t)(bytes >> 32));
+        }
+        ssti_atomic_store(where, found);
+    }
     *at = found;
     return SST_OK;
 }
@@ -4247,7 +4317,7 @@ static uint32_t *ssti_known_where(const ssti_look *k, uint32_t chunk) {
     uint32_t *where = ssti_atomic_load(&known->where);
     if (where == NULL) {
         const sst_allocator *a = &k->series->store->allocator;
-        size_t bytes = SSTI_CHUNK_ITEMS(chunk) * k->series->column_count * sizeof(uint32_t);
+        size_t bytes = SSTI_CHUNK_ITEMS(chunk) * k->series->where_count * sizeof(uint32_t);
         uint32_t *made = (uint32_t *)ssti_alloc_zero(a, bytes);
         if (made == NULL) return NULL;
 #if SSTI_HAS_THREADS
@@ -4350,35 +4420,71 @@ static int ssti_cache_read(const ssti_look *k, const ssti_block *b, uint64_t off
     return SST_OK;
 }
 
+/* Finds rows of a column; of a column of items, bytes. */
 static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
                             const uint8_t **out) {
     uint32_t place, chunk = ssti_chunk(block, &place);
     uint32_t *where = ssti_known_where(k, chunk);
-    size_t row_bytes = k->series->columns[column].row_bytes;
+    const ssti_column *col = &k->series->columns[column];
     const ssti_block *b = &k->list->chunks[chunk][place];
     const uint8_t *data = ssti_atomic_load(&b->data);
-    uint64_t offset;
+    size_t unit = col->item_bytes != 0 ? 1 : col->row_bytes, before = ssti_is_offsets(col) ? 4 : 0;
+    ssti_range bytes;
+    uint64_t offset, all = 0;
     uint32_t at;
     if (where == NULL) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
     if (data == NULL) data = ssti_block_data(k, block);
-    where += (size_t)place * k->series->column_count + column;
-    at = ssti_word_load(where);
+    where += (size_t)place * k->series->where_count + column;
+    at = ssti_atomic_load(where);
     if (at == 0) SSTI_TRY(ssti_column_check(k, block, column, where, &at));
-    if ((at & SSTI_WHERE_LARGE) != 0) {
-        SSTI_TRY(ssti_pieces_check(k, block, column, rows, where));
+    bytes.first = rows.first * unit;
+    bytes.count = rows.count * unit + before;
+    if (data == NULL || col->item_bytes != 0) {
+        SSTI_TRY(ssti_column_bytes(k, block, column, &all));
+        if (bytes.first > all || bytes.count > all - bytes.first) {
+            return ssti_corrupt(k, b, SSTI_TEXT("the offsets of a block are not in order"));
+        }
+    }
+    if ((at & SSTI_WHERE_LARGE) != 0 && !ssti_block_trusted(k, b)) {
+        SSTI_TRY(ssti_pieces_check(k, block, column, bytes, where));
     }
     offset = (uint64_t)(at & ~SSTI_WHERE_LARGE) * 64;
     if (data != NULL) {
-        *out = data + (size_t)offset + (size_t)rows.first * row_bytes;
+        *out = data + (size_t)(offset + bytes.first) + before;
         return SST_OK;
     }
-    if ((uint64_t)b->rows * row_bytes <= SSTI_PIECE_BYTES) {        /* the whole column at once */
-        SSTI_TRY(ssti_cache_read(k, b, b->offset + offset, (uint64_t)b->rows * row_bytes, out));
-        *out += (size_t)rows.first * row_bytes;
+    if (all <= SSTI_PIECE_BYTES) {      /* the whole column at once */
+        SSTI_TRY(ssti_cache_read(k, b, b->offset + offset, all, out));
+        *out += (size_t)bytes.first + before;
         return SST_OK;
     }
-    return ssti_cache_read(k, b, b->offset + offset + rows.first * row_bytes,
-                           rows.count * row_bytes, out);
+    SSTI_TRY(ssti_cache_read(k, b, b->offset + offset + bytes.first, bytes.count, out));
+    *out += before;
+    return SST_OK;
+}
+
+static int ssti_column_bytes(const ssti_look *k, uint32_t block, uint32_t column,
+                             uint64_t *bytes) {
+    const ssti_block *b = ssti_list_at(k->list, block);
+    const ssti_column *col = &k->series->columns[column];
+    uint32_t place, chunk = ssti_chunk(block, &place);
+    const uint32_t *where = ssti_known_where(k, chunk);
+    const uint8_t *end;
+    ssti_range last;
+    *bytes = (uint64_t)b->rows * col->row_bytes + (ssti_is_offsets(col) ? 4 : 0);
+    if (col->item_bytes == 0) return SST_OK;
+    if (where == NULL) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
+    where += (size_t)place * k->series->where_count;
+    if (ssti_atomic_load(where + column) != 0) {
+        where += k->series->column_count + 2 * (size_t)col->slot;
+        *bytes = ssti_word_load(where) | (uint64_t)ssti_word_load(where + 1) << 32;
+        return SST_OK;
+    }
+    last.first = b->rows - 1;
+    last.count = 1;
+    SSTI_TRY(ssti_column_find(k, block, column - 1, last, &end));
+    *bytes = (uint64_t)ssti_get32(end) * col->item_bytes;
+    return SST_OK;
 }
 
 /* A block that lies in memory, and where its columns were found. */
@@ -4395,7 +4501,7 @@ SSTI_INLINE bool ssti_block_ready(const ssti_look *k, uint32_t block, ssti_ready
     out->b = &k->list->chunks[chunk][place];
     out->data = ssti_atomic_load(&out->b->data);
     if (where == NULL) return false;
-    out->where = where + (size_t)place * k->series->column_count;
+    out->where = where + (size_t)place * k->series->where_count;
     return out->data != NULL;
 }
 
@@ -4952,8 +5058,10 @@ static int ssti_shape_rank(const uint32_t *shape) {
 typedef struct ssti_definition {
     uint32_t number, flags, timeline_count, field_count;
     uint32_t kinds;                 /* flags of all fields together */
-    bool plain;                     /* every field is of a fixed shape and of numbers */
-    uint64_t value_bytes;           /* of a row's fixed fields */
+    bool plain;                     /* every field is one that can be */
+    uint32_t ragged_count;
+    uint64_t fixed_bytes;           /* of a row's fixed fields */
+    uint64_t value_bytes;           /* and of one item of each of the others */
     size_t text_bytes;              /* of all names, each followed by 0 */
     sst_unit unit;
     sst_span name, timelines[SST_MAX_TIMELINES];
@@ -5096,54 +5204,85 @@ static void ssti_metas_free(const sst_allocator *a, ssti_metas *metas) {
 
 /* ---- streams in memory ---- */
 
-/* Is this a kind of stream whose rows this version reads and writes? */
-static bool ssti_definition_readable(const ssti_definition *d) {
-    const uint32_t known = SST_TAGGED | SST_UNTIMED | SST_EQUAL_TIMES;
-    bool untimed = (d->flags & SST_UNTIMED) != 0;
-    return d->plain && (d->flags & ~known) == 0 && d->value_bytes <= SST_MAX_ROW_BYTES &&
-           !(untimed && (d->timeline_count != 0 || (d->flags & SST_EQUAL_TIMES) != 0));
+/* Text and bytes are ragged whether they say so or not. */
+static bool ssti_field_ragged(const sst_field *f) {
+    return f->type > SST_F64 || (f->flags & SST_RAGGED) != 0;
 }
 
-/* Columns of a stream's rows. */
-static uint32_t ssti_definition_columns(const ssti_definition *d) {
-    return ((d->flags & SST_UNTIMED) == 0) + d->timeline_count + ((d->flags & SST_TAGGED) != 0) +
-           d->field_count;
-}
-
-/* Bytes of one field in a row. */
+/* Bytes of one field in a row, or of one of its items. */
 static uint64_t ssti_field_bytes(const sst_field *f) {
     uint64_t elements;
     (void)ssti_shape_elements(f->shape, &elements);
     return elements * ssti_type_bytes(f->type);
 }
 
+/* Is this a kind of stream whose rows this version reads and writes? */
+static bool ssti_definition_readable(const ssti_definition *d) {
+    const uint32_t known = SST_TAGGED | SST_KEYED | SST_UNTIMED | SST_EQUAL_TIMES;
+    bool untimed = (d->flags & SST_UNTIMED) != 0;
+    return d->plain && (d->flags & ~known) == 0 && (d->kinds & ~(uint32_t)SST_RAGGED) == 0 &&
+           !(untimed && (d->timeline_count != 0 || (d->flags & SST_EQUAL_TIMES) != 0));
+}
+
+/* Columns of a stream's rows. */
+static uint32_t ssti_definition_columns(const ssti_definition *d) {
+    return ((d->flags & SST_UNTIMED) == 0) + d->timeline_count + ((d->flags & SST_TAGGED) != 0) +
+           ((d->flags & SST_KEYED) != 0 ? 3u : 0u) + d->field_count + d->ragged_count;
+}
+
+static uint32_t ssti_definition_items(const ssti_definition *d) {
+    return d->ragged_count + ((d->flags & SST_KEYED) != 0);
+}
+
 /* The memory of a stream's arrays: see ssti_series_arrays. */
-static size_t ssti_arrays_bytes(uint32_t columns, uint32_t fields) {
-    return (size_t)columns * (2 * sizeof(ssti_entry) + 3 * sizeof(uint8_t *) +
-                              sizeof(ssti_column)) + (size_t)fields * sizeof(sst_field);
+static size_t ssti_arrays_bytes(const ssti_definition *d) {
+    size_t columns = ssti_definition_columns(d), items = ssti_definition_items(d);
+    return columns * (2 * sizeof(ssti_entry) + 3 * sizeof(uint8_t *) + sizeof(ssti_column) +
+                      sizeof(uint64_t)) +
+           d->field_count * (sizeof(sst_field) + sizeof(uint32_t)) +
+           items * (7 * sizeof(uint64_t) + 2 * sizeof(uint32_t));
 }
 
 /* Memory for what a stream has per column and per field. */
-static int ssti_series_arrays(const sst_allocator *a, ssti_series *s, uint32_t columns,
-                              uint32_t fields) {
-    s->arrays_bytes = ssti_arrays_bytes(columns, fields);
+static int ssti_series_arrays(const sst_allocator *a, ssti_series *s, const ssti_definition *d) {
+    uint32_t columns = ssti_definition_columns(d), items = ssti_definition_items(d);
+    s->arrays_bytes = ssti_arrays_bytes(d);
     s->entries = (ssti_entry *)ssti_alloc_zero(a, s->arrays_bytes);
     if (s->entries == NULL) return SST_ERR_MEMORY;
-    s->fields = (sst_field *)(void *)(s->entries + 2 * columns);
-    s->work = (uint8_t **)(void *)(s->fields + fields);
+    s->starts = (uint64_t *)(void *)(s->entries + 2 * columns);
+    s->halves[0].regions = s->starts + columns;
+    s->halves[1].regions = s->halves[0].regions + items;
+    s->tail_regions = s->halves[1].regions + items;
+    s->fields = (sst_field *)(void *)(s->tail_regions + 5 * items);
+    s->work = (uint8_t **)(void *)(s->fields + d->field_count);
     s->fill = s->work + 2 * columns;
     s->columns = (ssti_column *)(void *)(s->fill + columns);
+    s->field_columns = (uint32_t *)(void *)(s->columns + columns);
+    s->fill_items = s->field_columns + d->field_count;
+    s->mean_items = s->fill_items + items;
     return SST_OK;
 }
 
-static void ssti_series_column(ssti_series *s, uint8_t kind, uint16_t part, uint32_t element,
-                               uint64_t row_bytes) {
+static ssti_column *ssti_series_column(ssti_series *s, uint8_t kind, uint32_t part,
+                                       uint32_t element, uint64_t row_bytes) {
     ssti_column *c = &s->columns[s->column_count++];
     c->kind = kind;
-    c->part = part;
+    c->part = (uint16_t)part;
     c->element = (uint8_t)element;
     c->row_bytes = (uint32_t)row_bytes;
     s->row_bytes += row_bytes;
+    return c;
+}
+
+/* A column of items, of so many bytes each, and that of offsets before it. */
+static void ssti_series_items(ssti_series *s, uint8_t kind, uint32_t part, uint32_t element,
+                              uint64_t item_bytes) {
+    ssti_column *c;
+    (void)ssti_series_column(s, kind == SSTI_KIND_KEYS ? SSTI_KIND_KEY_OFFSETS
+                                                       : SSTI_KIND_OFFSETS, part, 4, 4);
+    c = ssti_series_column(s, kind, part, element, 0);
+    c->item_bytes = (uint32_t)item_bytes;
+    c->slot = s->items_count++;
 }
 
 static char *ssti_text_copy(char **to, sst_span text) {
@@ -5166,8 +5305,8 @@ static void ssti_series_free(const sst_allocator *a, ssti_series *s) {
 #if SSTI_HAS_READ
     ssti_table_free(a, s->table);
 #endif
-    ssti_list_free(s->list, a, s->column_count);
-    ssti_list_free(s->list_before, a, s->column_count);
+    ssti_list_free(s->list, a, s);
+    ssti_list_free(s->list_before, a, s);
     ssti_metas_free(a, &s->metas);
     ssti_free(a, s->entries, s->arrays_bytes);
     ssti_free(a, s->text, s->text_bytes);
@@ -5204,16 +5343,22 @@ static void ssti_definition_field(const ssti_definition *d, uint32_t i, ssti_cur
 static void ssti_series_fields(ssti_series *s, const ssti_definition *d, char **text) {
     ssti_cursor names = d->names;
     uint32_t i;
-    s->value_column = s->column_count;
     s->field_count = d->field_count;
     for (i = 0; i < d->field_count; i++) {
         sst_field *f = &s->fields[i];
         sst_span name;
+        uint32_t element;
         ssti_definition_field(d, i, &names, f, &name);
         f->name = ssti_text_copy(text, name);
         f->offset = 0;
-        ssti_series_column(s, SSTI_KIND_VALUES, (uint16_t)i, ssti_type_bytes(f->type),
-                           ssti_field_bytes(f));
+        element = ssti_type_bytes(f->type);
+        if (ssti_field_ragged(f)) {
+            f->flags |= SST_RAGGED;
+            ssti_series_items(s, SSTI_KIND_VALUES, i, element, ssti_field_bytes(f));
+        } else {
+            (void)ssti_series_column(s, SSTI_KIND_VALUES, i, element, ssti_field_bytes(f));
+        }
+        s->field_columns[i] = s->column_count - 1;
     }
 }
 
@@ -5230,7 +5375,7 @@ static ssti_series *ssti_series_new(sst_store *store, const ssti_definition *d) 
     s->text = text = (char *)ssti_alloc(a, s->text_bytes);
     s->list = (ssti_list *)ssti_alloc_zero(a, sizeof *s->list);
     if (text == NULL || s->list == NULL ||
-        ssti_series_arrays(a, s, ssti_definition_columns(d), d->field_count) != SST_OK) {
+        ssti_series_arrays(a, s, d) != SST_OK) {
         ssti_series_free(a, s);
         return NULL;
     }
@@ -5241,15 +5386,22 @@ static ssti_series *ssti_series_new(sst_store *store, const ssti_definition *d) 
     s->readable = ssti_definition_readable(d);
     s->timed = (d->flags & SST_UNTIMED) == 0;
     s->strict = (d->flags & SST_EQUAL_TIMES) == 0;
-    if (s->timed) ssti_series_column(s, SSTI_KIND_TIME, 0, 8, 8);
+    if (s->timed) (void)ssti_series_column(s, SSTI_KIND_TIME, 0, 8, 8);
     for (i = 0; i < d->timeline_count; i++) {
         s->timelines[i] = ssti_text_copy(&text, d->timelines[i]);
-        ssti_series_column(s, SSTI_KIND_TIMELINE, (uint16_t)i, 8, 8);
+        (void)ssti_series_column(s, SSTI_KIND_TIMELINE, i, 8, 8);
     }
-    s->clock_count = s->column_count;
-    if ((d->flags & SST_TAGGED) != 0) ssti_series_column(s, SSTI_KIND_TAG, 0, 4, 4);
+    s->clock_count = s->tag_column = s->column_count;
+    if ((d->flags & SST_TAGGED) != 0) (void)ssti_series_column(s, SSTI_KIND_TAG, 0, 4, 4);
+    s->key_column = s->column_count + 1;
+    if ((d->flags & SST_KEYED) != 0) {
+        ssti_series_items(s, SSTI_KIND_KEYS, 0, 1, 1);
+        (void)ssti_series_column(s, SSTI_KIND_ROW_FLAGS, 0, 1, 1);
+    }
     ssti_series_fields(s, d, &text);
-    if (s->timed && s->column_count == 2) s->fill_bytes = s->columns[1].row_bytes;
+    s->where_count = s->column_count + 2 * s->items_count;
+    if (s->timed && s->column_count == 1 + s->field_count) s->fill_fields = s->field_count;
+    if (s->fill_fields == 1) s->fill_bytes = s->columns[1].row_bytes;
     if (s->fill_bytes != 0 && s->fields[0].shape[0] == 0) s->fill_scalar = s->fields[0].type;
     s->block_bytes = store->block_bytes;
     s->last_time = INT64_MAX;
@@ -5451,10 +5603,13 @@ static bool ssti_take_field(ssti_cursor *c, ssti_definition *d) {
         if ((f.shape[i] != 0) != (i < p[1])) return false;
     }
     f.type = (sst_type)p[0];
+    f.flags = ssti_get32(p + 4) & ~0xFFFFu;
     if (!ssti_shape_elements(f.shape, &elements)) return false;
     d->value_bytes += ssti_field_bytes(&f);
-    d->kinds |= ssti_get32(p + 4) & ~0xFFFFu;
-    if (f.type > SST_F64) d->plain = false;
+    d->kinds |= f.flags;
+    if (ssti_field_ragged(&f)) d->ragged_count++;
+    else d->fixed_bytes += ssti_field_bytes(&f);
+    if (f.type > SST_F64 && p[1] != 0) d->plain = false;
     return d->value_bytes <= SST_MAX_ROW_BYTES;
 }
 
@@ -5474,7 +5629,6 @@ static bool ssti_take_stream(ssti_cursor c, ssti_definition *d) {
     for (i = 0; i < d->field_count; i++) {
         if (!ssti_take_field(&c, d)) return false;
     }
-    d->plain = d->plain && d->kinds == 0;
     if (!ssti_take_text(&c, &d->name) || d->name.size == 0) return false;
     d->text_bytes = d->name.size + 1;
     for (i = 0; i < d->timeline_count; i++) {
@@ -5801,7 +5955,9 @@ static int ssti_index_load(sst_store *store, uint64_t newest) {
  *
  * A half is its columns, each at a multiple of 64, and then uint32 check[capacity]: a hash of the
  * session id, the stream, the row number and the row's bytes. Rows count while it holds: nothing
- * else says which rows are there, so that no order of writes has to be trusted. */
+ * else says which rows are there, so that no order of writes has to be trusted. Where there are
+ * columns of items it begins with uint64 bytes of each of them, padded to 64; before the offsets of
+ * each are 64 bytes, the last four of which are the first offset, 0. */
 
 #define SSTI_LIVE_VERSION 1u
 #define SSTI_LIVE_TABLES 128u
@@ -5853,13 +6009,32 @@ SSTI_INLINE uint32_t ssti_check_fold(uint64_t h) { return (uint32_t)(h >> 16); }
 
 static const uint64_t ssti_nothing[32] = {0};
 
-/* The check word of row `row`, whose columns begin at columns[i] + at * row bytes. */
+/* The items of a row: from the first byte on, so many bytes. offsets: the end of the row's items,
+ * as the host writes numbers. False: they end before they begin. */
+SSTI_INLINE bool ssti_row_items(const ssti_column *items, const uint8_t *offsets, size_t *first,
+                                size_t *bytes) {
+    uint32_t span[2];
+    memcpy(span, offsets - 4, sizeof span);
+    *first = (size_t)span[0] * items->item_bytes;
+    *bytes = (size_t)(span[1] - span[0]) * items->item_bytes;
+    return span[0] <= span[1];
+}
+
+/* The check word of row `row`, whose columns begin at columns[i] + at * row bytes. The items of
+ * ragged rows are there. */
 static uint32_t ssti_check_row(const ssti_series *s, const uint8_t *const *columns, size_t at,
                                uint64_t row) {
     uint64_t h = ssti_check_step(s->check_seed, row);
     uint32_t c;
     for (c = 0; c < s->column_count; c++) {
-        size_t size = s->columns[c].row_bytes;
+        size_t size = s->columns[c].row_bytes, first;
+        if (ssti_is_offsets(&s->columns[c])) {
+            (void)ssti_row_items(&s->columns[c + 1], columns[c] + at * 4, &first, &size);
+            h = ssti_check_step(h, size);
+            h = ssti_check_column(h, columns[c + 1] + first, size);
+            c++;
+            continue;
+        }
         const uint8_t *p = columns[c] == NULL ? (const uint8_t *)ssti_nothing
                                               : columns[c] + at * size;
         h = ssti_check_column(h, p, size);
@@ -5872,14 +6047,31 @@ static uint64_t ssti_check_seed(uint64_t session, uint32_t number) {
     return ssti_check_step(session, number);
 }
 
-/* Where the columns of a half begin; returns the bytes of all. */
+/* Bytes before the columns of a half: how many bytes of items it has room for, by slot. */
+static size_t ssti_half_head(const ssti_series *s) {
+    return (size_t)ssti_round_up((uint64_t)s->items_count * 8, 64);
+}
+
+/* Where a column that begins at `at` of a half is pointed to, and where the next one begins. Before
+ * offsets there is room for where they begin. */
+SSTI_INLINE size_t ssti_half_column(const ssti_series *s, uint32_t column, uint32_t rows,
+                                    const uint64_t *regions, size_t *at) {
+    const ssti_column *c = &s->columns[column];
+    size_t place = *at;
+    if (ssti_is_offsets(c)) place += 64;
+    *at = place + (size_t)ssti_round_up(c->item_bytes != 0 ? regions[c->slot]
+                                                            : (uint64_t)rows * c->row_bytes, 64);
+    return place;
+}
+
+/* Where the columns of a half begin; returns the bytes of all. regions: room for items, by slot. */
 static size_t ssti_half_layout(const ssti_series *s, uint8_t *base, uint32_t rows,
-                               uint8_t **columns) {
-    size_t at = 0;
+                               const uint64_t *regions, uint8_t **columns) {
+    size_t at = ssti_half_head(s);
     uint32_t c;
     for (c = 0; c < s->column_count; c++) {
-        if (columns != NULL) columns[c] = base + at;
-        at += (size_t)ssti_round_up((uint64_t)rows * s->columns[c].row_bytes, 64);
+        size_t place = ssti_half_column(s, c, rows, regions, &at);
+        if (columns != NULL) columns[c] = base + place;
     }
     return at;
 }
@@ -6066,6 +6258,10 @@ struct sst_stream {
     uint32_t hint;                  /* block of the last answer */
     uint32_t *offsets;              /* of the fields in what sst_append is given */
     const uint8_t **in;             /* a row that is being appended: per column */
+    uint32_t *spans;                /* of it, two numbers per column of items: 0, items */
+    uint8_t *key;                   /* where its key is put together */
+    size_t key_bytes;
+    uint8_t key_flags;
     sst_column *fields;             /* of the last view */
     ssti_cache cache;               /* what was read of a file that is not mapped */
     uint8_t *scratch;               /* where views are assembled */
@@ -6073,7 +6269,8 @@ struct sst_stream {
 };
 
 /* Rows to be appended: so many from `first` on of one array per column, which are in the order of
- * ssti_series.columns. Without an array of tags they are 0. */
+ * ssti_series.columns. Without an array of tags they are 0. Columns of items begin where offset 0
+ * is. */
 typedef struct ssti_rows {
     const uint8_t *const *columns;
     size_t first, count;
@@ -6087,7 +6284,7 @@ SSTI_INLINE const uint8_t *ssti_rows_at(const ssti_series *s, const ssti_rows *r
 /* How many of so many rows can be taken at once. */
 static size_t ssti_rows_most(const ssti_series *s, const ssti_rows *rows, size_t count) {
     const size_t tags = sizeof ssti_nothing / 4;
-    bool tagged = (s->flags & SST_TAGGED) == 0 || rows->columns[s->value_column - 1] != NULL;
+    bool tagged = (s->flags & SST_TAGGED) == 0 || rows->columns[s->tag_column] != NULL;
     return tagged || count < tags ? count : tags;
 }
 
@@ -6116,18 +6313,45 @@ static int ssti_stream_fail(sst_stream *stream, int result, const char *what) {
 
 /* ---- sealing: under the lock ---- */
 
-/* Lays out a block's record: entries with kind, part, offset and size. Returns their number and
- * the bytes of the payload. */
-static uint32_t ssti_block_layout(const ssti_series *s, uint32_t rows, ssti_entry *entries,
-                                  uint64_t *payload) {
+/* Bytes of each column of a block of rows, and where the items begin that it has. SST_ERR_CORRUPT:
+ * the offsets of a tail, which others can write to, are not in order. */
+static int ssti_block_measure(const ssti_series *s, const ssti_rows *rows) {
+    uint32_t c;
+    size_t i;
+    for (c = 0; c < s->column_count; c++) {
+        const ssti_column *col = &s->columns[c];
+        ssti_entry *e = &s->entries[c];
+        memset(e, 0, sizeof *e);
+        e->kind = col->kind;
+        e->part = col->part;
+        e->stored = rows->count * (uint64_t)col->row_bytes;
+        if (ssti_is_offsets(col)) e->stored += 4;
+        if (col->item_bytes != 0) {
+            const uint8_t *offsets = ssti_rows_at(s, rows, c - 1);
+            uint32_t start, end;
+            memcpy(&start, offsets - 4, 4);
+            for (i = 0, end = start; i < rows->count; i++) {
+                uint32_t next;
+                memcpy(&next, offsets + i * 4, 4);
+                if (next < end) return SST_ERR_CORRUPT;
+                end = next;
+            }
+            s->starts[c] = (uint64_t)start * col->item_bytes;
+            e->stored = (uint64_t)(end - start) * col->item_bytes;
+        }
+        e->decoded = e->stored;
+    }
+    return SST_OK;
+}
+
+/* Lays out a block's record, whose columns were measured: the entries get their offsets, large
+ * columns one more for their pieces. Returns the number of entries and the bytes of the payload. */
+static uint32_t ssti_block_layout(const ssti_series *s, uint64_t *payload) {
+    ssti_entry *entries = s->entries;
     uint32_t c, n = s->column_count;
     uint64_t at;
     for (c = 0; c < s->column_count; c++) {
         ssti_entry *e = &entries[c];
-        memset(e, 0, sizeof *e);
-        e->kind = s->columns[c].kind;
-        e->part = s->columns[c].part;
-        e->stored = e->decoded = (uint64_t)rows * s->columns[c].row_bytes;
         if (e->stored > SSTI_PIECE_BYTES) {
             ssti_entry *pieces = &entries[n++];
             memset(pieces, 0, sizeof *pieces);
@@ -6172,6 +6396,19 @@ static void ssti_block_directory(uint8_t *record, const ssti_entry *entries, uin
     }
 }
 
+/* Copies offsets, counted from the first row's first item, which is put before them. */
+static void ssti_offsets_copy(uint8_t *to, const uint8_t *offsets, size_t rows) {
+    uint32_t start, end;
+    size_t i;
+    memcpy(&start, offsets - 4, 4);
+    memset(to, 0, 4);
+    for (i = 0; i < rows; i++) {
+        memcpy(&end, offsets + i * 4, 4);
+        end -= start;
+        memcpy(to + (i + 1) * 4, &end, 4);
+    }
+}
+
 /* Copies the columns to their places and makes the directory. */
 static void ssti_block_fill(const ssti_series *s, const ssti_rows *rows, uint8_t *record,
                             ssti_entry *entries, uint32_t n) {
@@ -6187,9 +6424,11 @@ static void ssti_block_fill(const ssti_series *s, const ssti_rows *rows, uint8_t
             ssti_block_pieces(record, e, &entries[e->part]);
             continue;
         }
-        from = ssti_rows_at(s, rows, c);
+        from = s->columns[c].item_bytes != 0 ? rows->columns[c] + (size_t)s->starts[c]
+                                             : ssti_rows_at(s, rows, c);
         if (to != from) {
-            memcpy(to, from, (size_t)e->stored);
+            if (ssti_is_offsets(&s->columns[c])) ssti_offsets_copy(to, from, rows->count);
+            else if (e->stored != 0) memcpy(to, from, (size_t)e->stored);
             ssti_swap_elements(to, (size_t)e->stored, s->columns[c].element);
         }
         if (e->stored <= SSTI_PIECE_BYTES) e->crc = sst_crc32c(to, (size_t)e->stored, 0);
@@ -6293,7 +6532,9 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows, uint8_t *plac
     ssti_block b;
     ssti_edges edges;
     uint64_t payload;
-    uint32_t n = ssti_block_layout(s, (uint32_t)rows->count, entries, &payload);
+    uint32_t n;
+    SSTI_TRY(ssti_block_measure(s, rows));
+    n = ssti_block_layout(s, &payload);
     SSTI_TRY(ssti_list_room(s->list, &store->allocator));
     if (place != NULL && n == s->column_count) {
         ssti_draft_begin(store, &d, SSTI_BLOCK, payload, entries[0].offset);
@@ -6368,8 +6609,8 @@ static int ssti_half_memory(sst_store *store, size_t bytes, ssti_extent *out) {
 }
 
 /* Bytes of a half, without what is before its base: columns and, in a companion, check words. */
-static size_t ssti_half_bytes(const ssti_series *s, uint32_t rows) {
-    size_t bytes = ssti_half_layout(s, NULL, rows, NULL);
+static size_t ssti_half_bytes(const ssti_series *s, uint32_t rows, const uint64_t *regions) {
+    size_t bytes = ssti_half_layout(s, NULL, rows, regions, NULL);
     if (s->slot != NULL) bytes += (size_t)ssti_round_up((uint64_t)rows * 4, 64);
     return bytes;
 }
@@ -6378,16 +6619,35 @@ static size_t ssti_half_bytes(const ssti_series *s, uint32_t rows) {
  * directory and, where the block is page-aligned, a SKIP. */
 static size_t ssti_half_front(const ssti_series *s, uint32_t rows) {
     size_t head = SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((size_t)s->column_count + 1);
-    if (s->store->file == NULL || SSTI_BIG_ENDIAN) return 0;
+    if (s->store->file == NULL || SSTI_BIG_ENDIAN || s->items_count != 0) return 0;
     head = (size_t)ssti_round_up(head, 64);
     return rows * s->row_bytes < SSTI_ALIGN_FROM / 2 ? head : head + SSTI_PAGE_BYTES;
+}
+
+/* Writes the first offset, 0, of every column of offsets. */
+static void ssti_half_begin_items(const ssti_series *s, const ssti_half *h, uint8_t *base,
+                                  uint32_t capacity) {
+    const uint32_t none = 0;
+    size_t at = ssti_half_head(s);
+    uint32_t c;
+    for (c = 0; c < s->column_count; c++) {
+        size_t place = ssti_half_column(s, c, capacity, h->regions, &at);
+        if (ssti_is_offsets(&s->columns[c])) ssti_copy_in(base + place - 4, &none, 4);
+    }
 }
 
 static void ssti_half_place(ssti_series *s, ssti_half *h, const ssti_extent *e,
                             uint32_t capacity) {
     size_t front = ssti_half_front(s, capacity);
+    uint8_t *base = e->data + front;
+    uint32_t c;
     ssti_half_open(h);
-    ssti_word_store(&h->base, e->data + front);
+    for (c = 0; c < s->items_count; c++) {
+        ssti_copy_in(&h->regions[c], &s->starts[c], 8);
+        ssti_copy_in(base + 8 * (size_t)c, &s->starts[c], 8);
+    }
+    ssti_half_begin_items(s, h, base, capacity);
+    ssti_word_store(&h->base, base);
     h->bytes = e->memory_bytes - front;
     h->place = e->base == 0 ? 0 : e->base + front;
     h->front = front;
@@ -6397,41 +6657,110 @@ static void ssti_half_place(ssti_series *s, ssti_half *h, const ssti_extent *e,
     ssti_live_describe(s, h == &s->halves[1]);
 }
 
+/* Plans a half of so many column bytes: rows, and in s->starts the room for items, by what rows had
+ * in the half before. Returns the bytes of its memory; where rows are ragged these are of few
+ * sizes, so that a half can be laid out anew where it is. Under the lock. */
+static size_t ssti_half_plan(ssti_series *s, uint32_t bytes, uint32_t *rows) {
+    uint64_t row_bytes = s->row_bytes, total, step = 1024;
+    uint32_t i;
+    if (s->items_count == 0) {
+        *rows = ssti_half_rows(s, bytes);
+        return ssti_half_front(s, *rows) + ssti_half_bytes(s, *rows, NULL);
+    }
+    for (i = 0; i < s->items_count; i++) row_bytes += s->mean_items[i];
+    *rows = (uint32_t)(bytes / row_bytes);
+    if (*rows >= 1024) *rows -= *rows % 1024;
+    if (*rows < 4) *rows = 4;
+    for (i = 0; i < s->items_count; i++) {
+        uint64_t items = (uint64_t)*rows * s->mean_items[i];
+        s->starts[i] = ssti_round_up(items + items / 8 + 64, 64);
+    }
+    total = ssti_half_bytes(s, *rows, s->starts);
+    while (step * 4 < total) step *= 2;
+    return (size_t)ssti_round_up(total, step);
+}
+
+#define SSTI_MEAN_FIRST 48u             /* bytes that a row's items are taken to have at first */
+
 /* The first memory of a half. Under the lock. */
 static int ssti_half_make(ssti_series *s, ssti_half *h) {
-    uint32_t first = s->block_bytes < SSTI_TAIL_FIRST_BYTES ? s->block_bytes
-                                                            : SSTI_TAIL_FIRST_BYTES;
-    uint32_t rows = ssti_half_rows(s, first);
+    uint32_t rows, i;
+    size_t bytes;
     ssti_extent e;
-    SSTI_TRY(ssti_half_memory(s->store, ssti_half_front(s, rows) + ssti_half_bytes(s, rows), &e));
+    h->budget = s->block_bytes < SSTI_TAIL_FIRST_BYTES ? s->block_bytes : SSTI_TAIL_FIRST_BYTES;
+    for (i = 0; i < s->items_count; i++) {
+        if (s->mean_items[i] == 0) s->mean_items[i] = SSTI_MEAN_FIRST;
+    }
+    bytes = ssti_half_plan(s, h->budget, &rows);
+    SSTI_TRY(ssti_half_memory(s->store, bytes, &e));
     s->store->tail_bytes += e.memory_bytes;
     ssti_half_place(s, h, &e, rows);
     return SST_OK;
 }
 
-/* Gives a half that was full and sealed twice the room, up to a block, where there is room. The
- * old memory is kept for other streams: a reader may still be copying from it. Under the lock. */
-static void ssti_half_grow(ssti_series *s, ssti_half *h) {
+/* Gives a half whose rows are in blocks memory of another size, or lays it out anew in its own. The
+ * old memory is kept for other streams: a reader may still be copying from it. False: there is no
+ * room for it. Under the lock. */
+static bool ssti_half_resize(ssti_series *s, ssti_half *h, uint32_t budget) {
     sst_store *store = s->store;
-    uint32_t most = ssti_half_rows(s, s->block_bytes);
-    uint32_t rows = h->capacity > most / 2 ? most : h->capacity * 2;
-    size_t bytes = ssti_half_front(s, rows) + ssti_half_bytes(s, rows);
-    size_t old_bytes = h->front + h->bytes;
+    uint32_t rows;
+    size_t bytes = ssti_half_plan(s, budget, &rows), old_bytes = h->front + h->bytes;
     ssti_extent e, old;
-    if (rows <= h->capacity) return;
-    if (store->tail_bytes_max != 0 &&
-        store->tail_bytes + bytes - old_bytes > store->tail_bytes_max) return;
     memset(&old, 0, sizeof old);
     old.memory = old.data = h->base - h->front;
     old.memory_bytes = old_bytes;
     old.base = h->place == 0 ? 0 : h->place - h->front;
+    if (bytes == old_bytes) {
+        h->budget = budget;
+        if (s->items_count != 0) ssti_half_place(s, h, &old, rows);
+        return true;
+    }
+    if (store->tail_bytes_max != 0 && bytes > old_bytes &&
+        store->tail_bytes + bytes - old_bytes > store->tail_bytes_max) return false;
     if (ssti_grow(&store->allocator, (void **)&store->spare, &store->spare_capacity,
-                  store->spare_count + 1, sizeof e) != SST_OK) return;
-    if (ssti_half_memory(store, bytes, &e) != SST_OK) return;
+                  store->spare_count + 1, sizeof e) != SST_OK) return false;
+    if (ssti_half_memory(store, bytes, &e) != SST_OK) return false;
     store->tail_bytes += bytes - old_bytes;
+    h->budget = budget;
     ssti_half_place(s, h, &e, rows);
     if (SSTI_HAS_THREADS || store->live != NULL) store->spare[store->spare_count++] = old;
     else ssti_free(&store->allocator, old.memory, old.memory_bytes);
+    return true;
+}
+
+/* Gives a half that was full and sealed twice the room, up to a block, where there is room; where
+ * rows are ragged it is laid out for such rows as it had. Under the lock. */
+static void ssti_half_grow(ssti_series *s, ssti_half *h) {
+    uint32_t budget = h->budget > s->block_bytes / 2 ? s->block_bytes : h->budget * 2, c;
+    (void)ssti_half_layout(s, h->base, h->capacity, h->regions, s->work);
+    for (c = 0; c < s->column_count; c++) {
+        const ssti_column *col = &s->columns[c];
+        uint32_t items;
+        uint64_t mean;
+        if (col->item_bytes == 0 || SSTI_NEVER(h->count == 0)) continue;
+        memcpy(&items, s->work[c - 1] + (size_t)(h->count - 1) * 4, 4);
+        mean = (uint64_t)items * col->item_bytes / h->count;
+        s->mean_items[col->slot] = mean > s->block_bytes ? s->block_bytes : (uint32_t)mean + 1;
+    }
+    if (budget > h->budget || s->items_count != 0) (void)ssti_half_resize(s, h, budget);
+}
+
+/* Lays out a half without rows so that a row fits that is not too large for a tail. False: there is
+ * no room. Under the lock. */
+static bool ssti_half_fit(ssti_series *s, ssti_half *h, const ssti_rows *row) {
+    uint64_t want = s->row_bytes;
+    uint32_t c, budget = h->budget;
+    for (c = 0; c < s->column_count; c++) {
+        const ssti_column *col = &s->columns[c];
+        size_t first, bytes;
+        if (col->item_bytes == 0) continue;
+        (void)ssti_row_items(col, ssti_rows_at(s, row, c - 1), &first, &bytes);
+        if (s->mean_items[col->slot] < bytes) s->mean_items[col->slot] = (uint32_t)bytes;
+        want += s->mean_items[col->slot];
+    }
+    while (budget < s->block_bytes && budget / 4 < want) budget *= 2;
+    if (budget > s->block_bytes) budget = s->block_bytes;
+    return ssti_half_resize(s, h, budget);
 }
 
 #define SSTI_NEAR_ROWS 8u
@@ -6441,7 +6770,7 @@ static void ssti_half_grow(ssti_series *s, ssti_half *h) {
 static void ssti_tail_near(ssti_series *s) {
     uint32_t which = s->half_count == 2 ? 1 - s->half : s->half, c;
     const ssti_half *h = &s->halves[which];
-    const uint8_t *p = h->base;
+    size_t at = ssti_half_head(s);
     if (s->fill_capacity - s->fill_count > SSTI_NEAR_ROWS) {
         ssti_prefetch_write(h);
         ssti_prefetch_write((const uint8_t *)(h + 1) - 1);
@@ -6455,11 +6784,11 @@ static void ssti_tail_near(ssti_series *s) {
     s->fill_limit = s->fill_capacity;
     if (ssti_atomic_load(&h->state) != SSTI_HALF_EMPTY) return;
     for (c = 0; c < s->column_count; c++) {
+        const uint8_t *p = h->base + ssti_half_column(s, c, h->capacity, h->regions, &at);
         ssti_prefetch_write(p);
         ssti_prefetch_write(p + 64);
-        p += (size_t)ssti_round_up((uint64_t)h->capacity * s->columns[c].row_bytes, 64);
     }
-    ssti_prefetch_write(p);             /* the check words */
+    ssti_prefetch_write(h->base + at);  /* the check words */
 }
 
 /* Makes a half the one that is filled. The writer's. */
@@ -6473,7 +6802,8 @@ static void ssti_half_activate(ssti_series *s, uint32_t which, uint64_t first_ro
     ssti_live_describe(s, which);
     ssti_atomic_store(&h->state, (uint32_t)SSTI_HALF_ACTIVE);
     ssti_atomic_store(&s->half, which);
-    columns = ssti_half_layout(s, h->base, h->capacity, s->fill);
+    columns = ssti_half_layout(s, h->base, h->capacity, h->regions, s->fill);
+    memset(s->fill_items, 0, s->items_count * sizeof *s->fill_items);
     s->fill_check = s->slot == NULL ? NULL : (uint32_t *)(void *)(h->base + columns);
     s->fill_count = 0;
     s->fill_capacity = h->capacity;
@@ -6495,7 +6825,7 @@ static int ssti_half_seal(ssti_series *s, ssti_half *h) {
     if (end < h->first_row || end - h->first_row >= count) return SST_OK;
     twice = ssti_batch_has(s->store->batch, s);
     if (SSTI_RACE(twice)) return SST_OK;        /* the writer turned to its other half meanwhile */
-    (void)ssti_half_layout(s, h->base, h->capacity, s->work);
+    (void)ssti_half_layout(s, h->base, h->capacity, h->regions, s->work);
     rows.columns = (const uint8_t *const *)s->work;
     rows.first = (size_t)(end - h->first_row);
     rows.count = count - rows.first;
@@ -6506,7 +6836,8 @@ static int ssti_half_seal(ssti_series *s, ssti_half *h) {
  * lock. */
 static int ssti_half_renew(ssti_series *s, ssti_half *h) {
     if (s->slot != NULL && SSTI_BROKEN(TAIL_ORDER)) {
-        memset(h->base + ssti_half_layout(s, NULL, h->capacity, NULL), 0, h->capacity * 4u);
+        memset(h->base + ssti_half_layout(s, NULL, h->capacity, h->regions, NULL), 0,
+               h->capacity * 4u);
     }
     SSTI_TRY(ssti_half_seal(s, h));
     if (ssti_sealed_rows(s) < h->first_row + h->count) return SST_OK;
@@ -6543,6 +6874,7 @@ static int ssti_tail_turn(ssti_series *s) {
     ssti_half *now = &s->halves[s->half], *next = &s->halves[which];
     uint64_t first_row = now->first_row + s->fill_count;
     if (ssti_atomic_load(&now->state) == SSTI_HALF_ACTIVE) {
+        s->fill_capacity = s->fill_count;       /* it is no longer the writer's, come what may */
         ssti_atomic_store(&now->state, (uint32_t)SSTI_HALF_FULL);
     }
     if (ssti_atomic_load(&next->state) != SSTI_HALF_EMPTY) {
@@ -6778,7 +7110,7 @@ static int ssti_append_direct(ssti_series *s, const ssti_rows *in) {
     ssti_rows rows = *in;
     size_t left = in->count;
     uint64_t most = s->block_bytes / s->row_bytes;
-    if (most == 0) most = 1;
+    if (most == 0 || s->items_count != 0) most = 1;
     for (; left != 0; left -= rows.count, rows.first += rows.count) {
         int result;
         rows.count = ssti_rows_most(s, &rows, left < most ? left : (size_t)most);
@@ -6811,32 +7143,133 @@ static void ssti_append_check(ssti_series *s, const ssti_rows *rows) {
     }
 }
 
-/* Appends rows whose times were checked. */
-static int ssti_append_checked(ssti_series *s, const ssti_rows *in) {
-    ssti_rows rows = *in;
-    size_t left = in->count;
+/* How many of the rows there is room for in the half that is filled. */
+static size_t ssti_fill_fits(const ssti_series *s, const ssti_rows *rows) {
+    const uint64_t *regions = s->halves[s->half].regions;
+    size_t i, most = s->fill_capacity - s->fill_count;
     uint32_t c;
-    if (s->half_count == 0) return ssti_append_direct(s, in);
-    while (left != 0) {
-        uint32_t n = s->fill_count, room = s->fill_capacity - n;
-        if (room == 0) {
-            SSTI_TRY(ssti_tail_turn(s));
-            ssti_append_sync(s->store);
+    most = ssti_rows_most(s, rows, rows->count < most ? rows->count : most);
+    for (c = 0; c < s->column_count && s->items_count != 0; c++) {
+        const ssti_column *col = &s->columns[c];
+        const uint8_t *offsets;
+        uint32_t start, end;
+        uint64_t room;
+        if (col->item_bytes == 0) continue;
+        room = regions[col->slot] / col->item_bytes - s->fill_items[col->slot];
+        offsets = ssti_rows_at(s, rows, c - 1);
+        memcpy(&start, offsets - 4, 4);
+        for (i = 0; i < most; i++) {
+            memcpy(&end, offsets + i * 4, 4);
+            if (end - start > room) most = i;
+        }
+    }
+    return most;
+}
+
+/* Copies rows, for which there is room, behind those of the half. */
+static void ssti_fill_copy(ssti_series *s, const ssti_rows *rows) {
+    uint32_t c, n = s->fill_count;
+    size_t i;
+    for (c = 0; c < s->column_count; c++) {
+        const ssti_column *col = &s->columns[c];
+        const uint8_t *from = ssti_rows_at(s, rows, c);
+        uint32_t *items, start, end = 0;
+        if (!ssti_is_offsets(col)) {
+            ssti_copy_in(s->fill[c] + n * (size_t)col->row_bytes, from,
+                         rows->count * col->row_bytes);
             continue;
         }
-        if (n >= s->fill_limit) ssti_tail_near(s);
-        rows.count = ssti_rows_most(s, &rows, left < room ? left : room);
-        for (c = 0; c < s->column_count; c++) {
-            size_t row_bytes = s->columns[c].row_bytes;
-            ssti_copy_in(s->fill[c] + n * row_bytes, ssti_rows_at(s, &rows, c),
-                         rows.count * row_bytes);
+        col++;
+        items = &s->fill_items[col->slot];
+        memcpy(&start, from - 4, 4);
+        for (i = 0; i < rows->count; i++) {
+            memcpy(&end, from + i * 4, 4);
+            end = end - start + *items;
+            ssti_copy_in(s->fill[c] + (n + i) * 4, &end, 4);
         }
-        if (s->fill_check != NULL) ssti_append_check(s, &rows);
-        ssti_last_note(s, &rows);
-        s->fill_count = n + (uint32_t)rows.count;
-        ssti_atomic_store(s->fill_published, s->fill_count);
-        rows.first += rows.count;
-        left -= rows.count;
+        c++;
+        ssti_copy_in(s->fill[c] + (size_t)*items * col->item_bytes,
+                     rows->columns[c] + (size_t)start * col->item_bytes,
+                     (size_t)(end - *items) * col->item_bytes);
+        *items = end;
+    }
+}
+
+/* A row that is too large for the tail becomes a block of its own, behind what the tail holds. */
+static int ssti_append_large(ssti_series *s, const ssti_rows *row) {
+    ssti_half *h = &s->halves[s->half];
+    uint64_t first_row;
+    int result;
+    ssti_lock(&s->store->lock);
+    result = ssti_tail_seal(s, true);
+    if (result == SST_OK) result = ssti_block_write(s, row, NULL);
+    first_row = ssti_sealed_rows(s);
+    ssti_unlock(&s->store->lock);
+    if (result != SST_OK) return result;
+    ssti_append_sync(s->store);
+    ssti_last_note(s, row);
+    if (ssti_atomic_load(&h->state) == SSTI_HALF_ACTIVE) {
+        ssti_half_activate(s, s->half, first_row);
+        return SST_OK;
+    }
+    ssti_half_open(h);
+    ssti_copy_in(&h->first_row, &first_row, sizeof first_row);
+    ssti_half_done(h);
+    return SST_OK;
+}
+
+/* A row for which there is no room in the half: makes room. *large: there cannot be. */
+static int ssti_fill_turn(ssti_series *s, const ssti_rows *rows, bool *large) {
+    uint64_t bytes = s->row_bytes;
+    ssti_rows row = *rows;
+    uint32_t c;
+    bool fits;
+    *large = false;
+    for (c = 0; c < s->column_count && s->items_count != 0; c++) {
+        size_t first, size;
+        if (s->columns[c].item_bytes == 0) continue;
+        (void)ssti_row_items(&s->columns[c], ssti_rows_at(s, rows, c - 1), &first, &size);
+        bytes += size;
+    }
+    *large = bytes > s->block_bytes / 4;
+    if (*large) return SST_OK;
+    if (s->fill_count != 0 || s->fill_capacity == 0) {
+        SSTI_TRY(ssti_tail_turn(s));
+        ssti_append_sync(s->store);
+        return SST_OK;
+    }
+    row.count = 1;
+    ssti_lock(&s->store->lock);
+    fits = ssti_half_fit(s, &s->halves[s->half], &row);
+    ssti_unlock(&s->store->lock);
+    *large = !fits;
+    if (fits) ssti_half_activate(s, s->half, s->fill_first);
+    return SST_OK;
+}
+
+/* Appends rows whose times were checked. */
+static int ssti_append_checked(ssti_series *s, const ssti_rows *in) {
+    ssti_rows rows = *in, part;
+    if (s->half_count == 0) return ssti_append_direct(s, in);
+    while (rows.count != 0) {
+        bool large;
+        part = rows;
+        part.count = ssti_fill_fits(s, &rows);
+        if (part.count == 0) {
+            part.count = 1;
+            SSTI_TRY(ssti_fill_turn(s, &rows, &large));
+            if (!large) continue;
+            SSTI_TRY(ssti_append_large(s, &part));
+        } else {
+            if (s->fill_count >= s->fill_limit) ssti_tail_near(s);
+            ssti_fill_copy(s, &part);
+            if (s->fill_check != NULL) ssti_append_check(s, &part);
+            ssti_last_note(s, &part);
+            s->fill_count += (uint32_t)part.count;
+            ssti_atomic_store(s->fill_published, s->fill_count);
+        }
+        rows.first += part.count;
+        rows.count -= part.count;
     }
     return SST_OK;
 }
@@ -6936,11 +7369,11 @@ static bool ssti_append_struct(sst_stream *stream, int64_t time, const uint8_t *
     uint32_t n = s->fill_count, i;
     uint64_t h = ssti_check_step(s->check_seed, s->fill_first + n);
     if (ssti_word_load(&s->writer) != stream || n >= s->fill_limit || time <= s->last_time ||
-        s->column_count != 1 + s->field_count || ssti_word_load(&s->finished) != 0 ||
+        s->fill_fields == 0 || ssti_word_load(&s->finished) != 0 ||
         *s->fill_alive == 0) return false;
     ssti_copy_in8(s->fill[0] + (size_t)n * 8, &time);
     h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
-    for (i = 0; i < s->field_count; i++) {
+    for (i = 0; i < s->fill_fields; i++) {
         const uint8_t *from = value + stream->offsets[i];
         size_t bytes = s->columns[1 + i].row_bytes;
         if (bytes == 8) ssti_copy_in8(s->fill[1 + i] + (size_t)n * 8, from);
@@ -6958,15 +7391,22 @@ static bool ssti_append_struct(sst_stream *stream, int64_t time, const uint8_t *
 static void ssti_row_begin(sst_stream *stream, const int64_t *time, ssti_rows *rows) {
     const ssti_series *s = stream->series;
     if (s->timed) stream->in[0] = (const uint8_t *)time;
-    if ((s->flags & SST_TAGGED) != 0) stream->in[s->value_column - 1] = NULL;
+    if ((s->flags & SST_TAGGED) != 0) stream->in[s->tag_column] = NULL;
     rows->columns = stream->in;
     rows->first = 0;
     rows->count = 1;
 }
 
-static int ssti_append_timelines(sst_stream *stream) {
-    if (stream->series->timeline_count == 0) return SST_OK;
-    return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the stream has timelines"));
+/* May rows come without timelines and keys? ragged: and with items? */
+static int ssti_append_simple(sst_stream *stream, bool ragged) {
+    const ssti_series *s = stream->series;
+    bool keyed = (s->flags & SST_KEYED) != 0;
+    if (s->timeline_count != 0 || keyed) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the stream has timelines or keys"));
+    }
+    if (ragged ? s->items_count == 1 && s->field_count == 1 : s->items_count == 0) return SST_OK;
+    return ssti_stream_fail(stream, SST_ERR_SHAPE, ragged ? SSTI_TEXT("not one ragged field")
+                                                          : SSTI_TEXT("the stream is ragged"));
 }
 
 /* Appends what the caller's value, or structure, holds. */
@@ -6975,14 +7415,14 @@ static int ssti_append_one(sst_stream *stream, int64_t time, const uint8_t *valu
     ssti_rows rows;
     uint32_t i;
     SSTI_TRY(ssti_append_allowed(stream));
-    SSTI_TRY(ssti_append_timelines(stream));
+    SSTI_TRY(ssti_append_simple(stream, false));
     if (!stream->placed) {
         return ssti_stream_fail(stream, SST_ERR_STATE,
                                 SSTI_TEXT("the handle knows no offsets of the fields"));
     }
     ssti_row_begin(stream, &time, &rows);
     for (i = 0; i < s->field_count; i++) {
-        stream->in[s->value_column + i] = value + stream->offsets[i];
+        stream->in[s->field_columns[i]] = value + stream->offsets[i];
     }
     return ssti_append_rows(stream, &rows);
 }
@@ -7001,9 +7441,9 @@ static int ssti_append_scalar(sst_stream *stream, int64_t time, const void *valu
     if (s->field_count != 1 || s->fields[0].shape[0] != 0) {
         return ssti_stream_fail(stream, SST_ERR_SHAPE, SSTI_TEXT("the stream is not scalar"));
     }
-    SSTI_TRY(ssti_append_timelines(stream));
+    SSTI_TRY(ssti_append_simple(stream, false));
     ssti_row_begin(stream, &time, &rows);
-    stream->in[s->value_column] = (const uint8_t *)value;
+    stream->in[s->field_columns[0]] = (const uint8_t *)value;
     return ssti_append_rows(stream, &rows);
 }
 
@@ -7045,10 +7485,12 @@ static int ssti_desc_field(ssti_definition *d, uint32_t at) {
     }
     d->text_bytes++;
     d->kinds |= f->flags;
-    if (f->type > SST_F64 || f->flags != 0) d->plain = false;
-    if (!ssti_shape_elements(f->shape, &elements)) d->value_bytes = UINT64_MAX / 2;
-    else d->value_bytes += elements * ssti_type_bytes(f->type);
-    if (d->value_bytes > SST_MAX_ROW_BYTES) d->value_bytes = (uint64_t)SST_MAX_ROW_BYTES + 1;
+    if (f->type > SST_F64 && f->shape[0] != 0) return SST_ERR_ARG;
+    if (!ssti_shape_elements(f->shape, &elements)) elements = (uint64_t)SST_MAX_ROW_BYTES + 1;
+    elements *= ssti_type_bytes(f->type);
+    if (ssti_field_ragged(f)) d->ragged_count++;
+    else d->fixed_bytes += elements;
+    d->value_bytes += elements;
     return SST_OK;
 }
 
@@ -7118,7 +7560,8 @@ static int ssti_series_compare(const ssti_series *s, const ssti_definition *d) {
     for (i = 0; i < s->field_count && result != SST_ERR_TYPE; i++) {
         const sst_field *a = &s->fields[i], *b = &d->fields[i];
         if (a->type != b->type) result = SST_ERR_TYPE;
-        else if (!ssti_shape_equal(a->shape, b->shape)) result = SST_ERR_SHAPE;
+        else if (!ssti_shape_equal(a->shape, b->shape) ||
+                 ssti_field_ragged(a) != ssti_field_ragged(b)) result = SST_ERR_SHAPE;
         else if (result == SST_OK && strcmp(a->name, b->name == NULL ? "" : b->name) != 0) {
             result = SST_ERR_ARG;
         }
@@ -7134,17 +7577,20 @@ static int ssti_series_compare(const ssti_series *s, const ssti_definition *d) {
 }
 
 /* A handle and its arrays are one piece of memory. */
-static size_t ssti_stream_bytes(uint32_t columns, uint32_t fields) {
+static size_t ssti_stream_bytes(uint32_t columns, uint32_t fields, uint32_t items) {
     return sizeof(sst_stream) + fields * (sizeof(sst_column) + sizeof(uint32_t)) +
-           columns * sizeof(uint8_t *);
+           columns * sizeof(uint8_t *) + items * 2 * sizeof(uint32_t);
 }
 
-static sst_stream *ssti_stream_new(const sst_allocator *a, uint32_t columns, uint32_t fields) {
-    sst_stream *stream = (sst_stream *)ssti_alloc_zero(a, ssti_stream_bytes(columns, fields));
+static sst_stream *ssti_stream_new(const sst_allocator *a, uint32_t columns, uint32_t fields,
+                                   uint32_t items) {
+    size_t bytes = ssti_stream_bytes(columns, fields, items);
+    sst_stream *stream = (sst_stream *)ssti_alloc_zero(a, bytes);
     if (stream == NULL) return NULL;
     stream->fields = (sst_column *)(void *)(stream + 1);
     stream->in = (const uint8_t **)(void *)(stream->fields + fields);
     stream->offsets = (uint32_t *)(void *)(stream->in + columns);
+    stream->spans = stream->offsets + fields;
     stream->placed = fields == 1;
     return stream;
 }
@@ -7237,7 +7683,8 @@ SST_API int sst_stream_create(sst_store *store, const sst_stream_desc *desc, sst
     if (result != SST_OK) {
         return ssti_store_fail(store, result, SSTI_TEXT("a stream like this cannot be"));
     }
-    stream = ssti_stream_new(&store->allocator, ssti_definition_columns(&d), d.field_count);
+    stream = ssti_stream_new(&store->allocator, ssti_definition_columns(&d), d.field_count,
+                             ssti_definition_items(&d));
     if (stream == NULL) return ssti_store_fail(store, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
     for (i = 0; i < d.field_count; i++) stream->offsets[i] = d.fields[i].offset;
     stream->placed = true;
@@ -7247,7 +7694,8 @@ SST_API int sst_stream_create(sst_store *store, const sst_stream_desc *desc, sst
     ssti_unlock(&store->lock);
     if (result != SST_OK) {
         ssti_free(&store->allocator, stream,
-                  ssti_stream_bytes(ssti_definition_columns(&d), d.field_count));
+                  ssti_stream_bytes(ssti_definition_columns(&d), d.field_count,
+                                    ssti_definition_items(&d)));
         return ssti_store_fail(store, result, SSTI_TEXT("the stream could not be created"));
     }
     *out = stream;
@@ -7264,7 +7712,8 @@ SST_API int sst_stream_open(sst_store *store, const char *name, sst_stream **out
     ssti_lock(&store->lock);
     s = ssti_series_named(store, name, strlen(name));
     if (s != NULL && s->readable) {
-        stream = ssti_stream_new(&store->allocator, s->column_count, s->field_count);
+        stream = ssti_stream_new(&store->allocator, s->column_count, s->field_count,
+                                 s->items_count);
         if (stream != NULL) {
             ssti_stream_link(stream, s);
             ssti_series_ready(s);
@@ -7300,8 +7749,10 @@ SST_API void sst_stream_close(sst_stream *stream) {
     }
     ssti_free(&a, stream->cache.bytes, stream->cache.capacity);
     ssti_free(&a, stream->scratch, stream->scratch_bytes);
+    ssti_free(&a, stream->key, stream->key_bytes);
     ssti_free(&a, stream, ssti_stream_bytes(stream->series->column_count,
-                                            stream->series->field_count));
+                                            stream->series->field_count,
+                                            stream->series->items_count));
 }
 
 SST_API void sst_stream_error(const sst_stream *stream, sst_error *out) {
@@ -7332,6 +7783,74 @@ SST_API int sst_append(sst_stream *stream, int64_t time, const void *value) {
     return ssti_append_one(stream, time, bytes);
 }
 
+/* Is a key what the file may have: a kind and a value? */
+static bool ssti_key_sound(const uint8_t *key, uint32_t size) {
+    if (size == 0 || size > SST_MAX_NAME + 1u) return false;
+    return key[0] == SST_KEY_I64 ? size == 9 : key[0] == SST_KEY_TEXT || key[0] == SST_KEY_BYTES;
+}
+
+/* Text may hold NULs, unlike names. */
+static bool ssti_text_sound(const uint8_t *text, size_t size) {
+    while (size != 0) {
+        const uint8_t *end = (const uint8_t *)memchr(text, 0, size);
+        size_t n = end == NULL ? size : (size_t)(end - text);
+        if (!ssti_utf8(text, n)) return false;
+        n += end != NULL;
+        text += n;
+        size -= n;
+    }
+    return true;
+}
+
+/* Takes one cell of a row: *bytes are those of all so far. */
+static int ssti_row_cell(sst_stream *stream, uint32_t field, const sst_cell *cell,
+                         uint64_t *bytes) {
+    const ssti_series *s = stream->series;
+    uint32_t column = s->field_columns[field];
+    const ssti_column *c = &s->columns[column];
+    if (c->item_bytes == 0) {
+        *bytes += c->row_bytes;
+        if (cell->data == NULL) {
+            return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("a cell is NULL"));
+        }
+        if (cell->count > 1) {
+            return ssti_stream_fail(stream, SST_ERR_SHAPE, SSTI_TEXT("another shape"));
+        }
+        stream->in[column] = (const uint8_t *)cell->data;
+        return SST_OK;
+    }
+    if (cell->data == NULL && cell->count != 0) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("items are NULL"));
+    }
+    if (cell->count <= UINT32_MAX) *bytes += (uint64_t)cell->count * c->item_bytes;
+    if (cell->count > UINT32_MAX || *bytes > SST_MAX_ROW_BYTES) {
+        return ssti_stream_fail(stream, SST_ERR_LIMIT, SSTI_TEXT("a row of too many bytes"));
+    }
+    if (s->fields[field].type == SST_TEXT &&
+        !ssti_text_sound((const uint8_t *)cell->data, cell->count)) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("text is not UTF-8"));
+    }
+    stream->spans[2 * c->slot + 1] = (uint32_t)cell->count;
+    stream->in[column - 1] = (const uint8_t *)&stream->spans[2 * c->slot + 1];
+    stream->in[column] = cell->count == 0 ? (const uint8_t *)ssti_nothing
+                                          : (const uint8_t *)cell->data;
+    return SST_OK;
+}
+
+SST_API int sst_append_n(sst_stream *stream, int64_t time, const void *items, size_t count) {
+    uint64_t bytes = 0;
+    sst_cell cell;
+    ssti_rows row;
+    if (stream == NULL) return SST_ERR_ARG;
+    SSTI_TRY(ssti_append_allowed(stream));
+    SSTI_TRY(ssti_append_simple(stream, true));
+    cell.data = items;
+    cell.count = count;
+    ssti_row_begin(stream, &time, &row);
+    SSTI_TRY(ssti_row_cell(stream, 0, &cell, &bytes));
+    return ssti_append_rows(stream, &row);
+}
+
 SST_API int sst_append_rows(sst_stream *stream, const int64_t *times, const void *values,
                             size_t rows) {
     const ssti_series *s;
@@ -7339,7 +7858,7 @@ SST_API int sst_append_rows(sst_stream *stream, const int64_t *times, const void
     if (stream == NULL) return SST_ERR_ARG;
     s = stream->series;
     SSTI_TRY(ssti_append_allowed(stream));
-    SSTI_TRY(ssti_append_timelines(stream));
+    SSTI_TRY(ssti_append_simple(stream, false));
     if (s->field_count != 1) {
         return ssti_stream_fail(stream, SST_ERR_SHAPE, SSTI_TEXT("the stream has several fields"));
     }
@@ -7348,34 +7867,57 @@ SST_API int sst_append_rows(sst_stream *stream, const int64_t *times, const void
         return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("times or values is NULL"));
     }
     ssti_row_begin(stream, times, &in);
-    stream->in[s->value_column] = (const uint8_t *)values;
+    stream->in[s->field_columns[0]] = (const uint8_t *)values;
     in.count = rows;
     return ssti_append_rows(stream, &in);
 }
 
-/* Does a row have what the stream's rows have? Cells: of its fields. */
-static int ssti_row_check(sst_stream *stream, const sst_row *row, const sst_cell *cells) {
+/* Puts the key of a row together, as the file has it. */
+static int ssti_row_key(sst_stream *stream, const sst_row *row) {
     const ssti_series *s = stream->series;
-    uint32_t i;
-    if ((row->tag != 0 && (s->flags & SST_TAGGED) == 0) || row->flags != 0 ||
-        row->key.kind != 0 || (row->timelines != NULL) != (s->timeline_count != 0)) {
-        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the row has another form"));
+    const sst_key *key = &row->key;
+    const sst_allocator *a = &s->store->allocator;
+    size_t size = key->kind == SST_KEY_I64 ? 8 : key->size;
+    uint32_t *span;
+    if (key->kind < SST_KEY_I64 || key->kind > SST_KEY_BYTES ||
+        (key->kind != SST_KEY_I64 && key->bytes == NULL && size != 0) ||
+        (key->kind == SST_KEY_TEXT && !ssti_text_sound((const uint8_t *)key->bytes, size)) ||
+        size > SST_MAX_NAME) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("a key that cannot be"));
     }
-    for (i = 0; i < s->field_count; i++) {
-        if (cells[i].data == NULL) {
-            return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("a cell is NULL"));
-        }
+    if (stream->key_bytes < size + 1) {
+        uint8_t *p = (uint8_t *)ssti_alloc(a, size + 64);
+        if (p == NULL) return ssti_stream_fail(stream, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
+        ssti_free(a, stream->key, stream->key_bytes);
+        stream->key = p;
+        stream->key_bytes = size + 64;
+    }
+    stream->key[0] = (uint8_t)key->kind;
+    if (key->kind == SST_KEY_I64) ssti_put64(stream->key + 1, (uint64_t)key->number);
+    else if (size != 0) memcpy(stream->key + 1, key->bytes, size);
+    stream->key_flags = (uint8_t)row->flags;
+    span = &stream->spans[2 * s->columns[s->key_column].slot];
+    span[1] = (uint32_t)size + 1;
+    stream->in[s->key_column - 1] = (const uint8_t *)&span[1];
+    stream->in[s->key_column] = stream->key;
+    stream->in[s->key_column + 1] = &stream->key_flags;
+    return SST_OK;
+}
+
+/* Has a row what the stream's rows have, and of the type that it says? */
+static int ssti_row_check(sst_stream *stream, const sst_row *row) {
+    const ssti_series *s = stream->series;
+    bool keyed = (s->flags & SST_KEYED) != 0;
+    if ((row->tag != 0 && (s->flags & SST_TAGGED) == 0) || (row->key.kind != 0) != keyed ||
+        (row->flags & ~(uint32_t)(keyed ? SST_ROW_REMOVED : 0)) != 0 ||
+        (row->timelines != NULL) != (s->timeline_count != 0)) {
+        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the row has another form"));
     }
     if (row->type != 0 && (s->field_count != 1 || row->type != s->fields[0].type)) {
         return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("another element type"));
     }
     if (row->type != 0 && !ssti_shape_equal(row->shape, s->fields[0].shape)) {
         return ssti_stream_fail(stream, SST_ERR_SHAPE, SSTI_TEXT("another shape"));
-    }
-    for (i = 0; i < s->field_count; i++) {
-        if (cells[i].count > 1) {
-            return ssti_stream_fail(stream, SST_ERR_SHAPE, SSTI_TEXT("another shape"));
-        }
     }
     return SST_OK;
 }
@@ -7385,66 +7927,112 @@ SST_API int sst_append_row(sst_stream *stream, const sst_row *row) {
     const sst_cell *cells;
     sst_cell only;
     ssti_rows in;
+    uint64_t bytes = 0;
     uint32_t i;
     if (stream == NULL) return SST_ERR_ARG;
     SSTI_TRY(ssti_append_allowed(stream));
     s = stream->series;
-    if (row == NULL || (row->value == NULL) == (row->cells == NULL)) {
+    if (row == NULL || (row->value != NULL && row->cells != NULL)) {
         return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("value or cells, one of them"));
     }
     if (row->cells == NULL && s->field_count != 1) {
         return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("several fields need cells"));
     }
+    SSTI_TRY(ssti_row_check(stream, row));
     only.data = row->value;
     only.count = row->count;
     cells = row->cells != NULL ? row->cells : &only;
-    SSTI_TRY(ssti_row_check(stream, row, cells));
     ssti_row_begin(stream, &row->time, &in);
     for (i = 0; i < s->timeline_count; i++) {
         stream->in[1 + i] = (const uint8_t *)&row->timelines[i];
     }
-    if ((s->flags & SST_TAGGED) != 0) stream->in[s->value_column - 1] = (const uint8_t *)&row->tag;
+    if ((s->flags & SST_TAGGED) != 0) stream->in[s->tag_column] = (const uint8_t *)&row->tag;
+    if ((s->flags & SST_KEYED) != 0) SSTI_TRY(ssti_row_key(stream, row));
     for (i = 0; i < s->field_count; i++) {
-        stream->in[s->value_column + i] = (const uint8_t *)cells[i].data;
+        SSTI_TRY(ssti_row_cell(stream, i, &cells[i], &bytes));
     }
     return ssti_append_rows(stream, &in);
 }
 
-/* Has a view the columns of the stream? They become those of the rows. */
-static bool ssti_view_rows_of(sst_stream *stream, const sst_view *view, ssti_rows *in) {
+/* Takes a column of items of a view. SST_ERR_ARG: it is missing, or its offsets are not in order.
+ * SST_ERR_LIMIT: a row of too many bytes. */
+static int ssti_view_items(sst_stream *stream, uint32_t column, const uint32_t *offsets,
+                           const void *items, uint64_t rows) {
     const ssti_series *s = stream->series;
+    const ssti_column *c = &s->columns[column];
+    const uint8_t *p = (const uint8_t *)items;
+    bool text = c->kind == SSTI_KIND_VALUES && s->fields[c->part].type == SST_TEXT;
+    uint64_t i;
+    if (offsets == NULL || items == NULL) return SST_ERR_ARG;
+    for (i = 0; i < rows; i++) {
+        uint32_t n = offsets[i + 1] - offsets[i];
+        if (offsets[i + 1] < offsets[i] || (text && !ssti_text_sound(p + offsets[i], n)) ||
+            (c->kind == SSTI_KIND_KEYS && !ssti_key_sound(p + offsets[i], n))) return SST_ERR_ARG;
+        if (s->row_bytes + (uint64_t)n * c->item_bytes > SST_MAX_ROW_BYTES) return SST_ERR_LIMIT;
+    }
+    stream->in[column - 1] = (const uint8_t *)(offsets + 1);
+    stream->in[column] = p;
+    return SST_OK;
+}
+
+/* Takes one field's column of a view. */
+static int ssti_view_field(sst_stream *stream, uint32_t field, const sst_column *column,
+                           uint64_t rows) {
+    uint32_t c = stream->series->field_columns[field];
+    if (stream->series->columns[c].item_bytes != 0) {
+        return ssti_view_items(stream, c, column->offsets, column->values, rows);
+    }
+    stream->in[c] = (const uint8_t *)column->values;
+    return column->values == NULL || column->offsets != NULL ? SST_ERR_ARG : SST_OK;
+}
+
+/* Has a view the columns of the stream? They become those of the rows. */
+static int ssti_view_take(sst_stream *stream, const sst_view *view, ssti_rows *in) {
+    const ssti_series *s = stream->series;
+    bool keyed = (s->flags & SST_KEYED) != 0;
+    sst_column only;
     uint32_t i;
-    if ((view->times != NULL) != s->timed || view->key_offsets != NULL ||
-        (view->tags != NULL) != ((s->flags & SST_TAGGED) != 0)) return false;
+    if ((view->times != NULL) != s->timed || (view->key_offsets != NULL) != keyed ||
+        (view->row_flags != NULL) != keyed ||
+        (view->tags != NULL) != ((s->flags & SST_TAGGED) != 0)) return SST_ERR_ARG;
     ssti_row_begin(stream, view->times, in);
     for (i = 0; i < SST_MAX_TIMELINES; i++) {
-        if ((view->timelines[i] != NULL) != (i < s->timeline_count)) return false;
+        if ((view->timelines[i] != NULL) != (i < s->timeline_count)) return SST_ERR_ARG;
         if (i < s->timeline_count) stream->in[1 + i] = (const uint8_t *)view->timelines[i];
     }
-    if (view->tags != NULL) stream->in[s->value_column - 1] = (const uint8_t *)view->tags;
+    if (view->tags != NULL) stream->in[s->tag_column] = (const uint8_t *)view->tags;
+    if (keyed) {
+        SSTI_TRY(ssti_view_items(stream, s->key_column, view->key_offsets, view->keys,
+                                 view->count));
+        stream->in[s->key_column + 1] = view->row_flags;
+    }
     if (s->field_count == 1 && view->column_count <= 1) {
-        stream->in[s->value_column] = (const uint8_t *)view->values;
-        return view->values != NULL && view->offsets == NULL;
+        only.values = view->values;
+        only.offsets = view->offsets;
+        return ssti_view_field(stream, 0, &only, view->count);
     }
-    if (view->column_count != s->field_count || view->columns == NULL) return false;
+    if (view->column_count != s->field_count || view->columns == NULL) return SST_ERR_ARG;
     for (i = 0; i < s->field_count; i++) {
-        stream->in[s->value_column + i] = (const uint8_t *)view->columns[i].values;
-        if (view->columns[i].values == NULL || view->columns[i].offsets != NULL) return false;
+        SSTI_TRY(ssti_view_field(stream, i, &view->columns[i], view->count));
     }
-    return true;
+    return SST_OK;
 }
 
 SST_API int sst_append_view(sst_stream *stream, const sst_view *rows) {
     ssti_rows in;
+    int result;
     if (stream == NULL) return SST_ERR_ARG;
     SSTI_TRY(ssti_append_allowed(stream));
     if (rows == NULL) return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("rows is NULL"));
     if (rows->count == 0) return SST_OK;
-    if (!ssti_view_rows_of(stream, rows, &in)) {
-        return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the view has other columns"));
-    }
-    if (rows->count > SIZE_MAX / stream->series->row_bytes) {
+    if (rows->count > SIZE_MAX / 4 / (stream->series->row_bytes + 4)) {
         return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("the view has too many rows"));
+    }
+    result = ssti_view_take(stream, rows, &in);
+    if (result != SST_OK) {
+        return ssti_stream_fail(stream, result, result == SST_ERR_LIMIT
+                                                    ? SSTI_TEXT("a row of too many bytes")
+                                                    : SSTI_TEXT("the view has other columns"));
     }
     in.count = (size_t)rows->count;
     return ssti_append_rows(stream, &in);
@@ -8026,11 +8614,11 @@ static int ssti_scan_lists(sst_store *store) {
                 s->list_before = s->list;
                 if (store->writable) ssti_claim_rows(s, ssti_sealed_rows(s));
             } else {
-                ssti_list_free(s->list, a, s->column_count);
+                ssti_list_free(s->list, a, s);
             }
             ssti_atomic_store(&s->list, lists[i]);
         } else {
-            ssti_list_free(lists[i], a, s->column_count);
+            ssti_list_free(lists[i], a, s);
         }
     }
     ssti_free(a, lists, (n + 1) * sizeof *lists);
@@ -8252,6 +8840,7 @@ typedef struct ssti_tail_half {
     uint32_t capacity;
     uint64_t first_row, place, bytes;
     uint8_t *copy;
+    uint64_t *regions;              /* room for items, by slot */
 } ssti_tail_half;
 
 static bool ssti_tails_copy(ssti_tails *t, uint64_t offset, void *to, size_t size) {
@@ -8326,6 +8915,23 @@ static int ssti_tails_remove(sst_store *store) {
     return SSTI_RACE(result == SST_ERR_NOT_FOUND) ? SST_OK : result;
 }
 
+/* Is there room in the bytes of a half for what it is said to have? */
+static bool ssti_tails_fit(ssti_tails *t, const ssti_series *s, ssti_tail_half *h) {
+    uint64_t check = ssti_round_up((uint64_t)h->capacity * 4, 64), bytes = h->bytes;
+    uint32_t i;
+    if (h->capacity == 0 || h->first_row > INT64_MAX / 2 || h->place > t->size ||
+        bytes > t->size - h->place || h->capacity > SSTI_BLOCK_BYTES_MAX / s->row_bytes ||
+        !ssti_tails_copy(t, h->place, h->regions, s->items_count * sizeof *h->regions)) {
+        return false;
+    }
+    for (i = 0; i < s->items_count; i++) {
+        if (h->regions[i] > bytes) return false;
+        bytes -= h->regions[i];
+    }
+    bytes = ssti_half_layout(s, NULL, h->capacity, h->regions, NULL) + check;
+    return s->items_count == 0 ? bytes == h->bytes : bytes <= h->bytes;
+}
+
 /* The halves that a stream's descriptors point at, as far as they can be. */
 static uint32_t ssti_tails_halves(ssti_tails *t, const ssti_series *s, ssti_tail_half *halves) {
     uint32_t place, chunk = ssti_chunk(s->number - 1, &place), i, n = 0;
@@ -8341,20 +8947,16 @@ static uint32_t ssti_tails_halves(ssti_tails *t, const ssti_series *s, ssti_tail
         h->first_row = ssti_get64(d + 8);
         h->place = ssti_get64(d + 16);
         h->bytes = ssti_get64(d + 24);
-        if (ssti_get32(d + 60) != sst_crc32c(d, 60, 0) || h->capacity == 0 ||
-            h->first_row > INT64_MAX / 2 || h->place > t->size || h->bytes > t->size - h->place ||
-            h->capacity > SSTI_BLOCK_BYTES_MAX / s->row_bytes ||
-            h->bytes != ssti_half_layout(s, NULL, h->capacity, NULL) +
-                            ssti_round_up((uint64_t)h->capacity * 4, 64)) continue;
-        n++;
+        h->regions = s->tail_regions + n * s->items_count;
+        if (ssti_get32(d + 60) == sst_crc32c(d, 60, 0) && ssti_tails_fit(t, s, h)) n++;
     }
     return n;
 }
 
-/* How many rows of a copied half, from `row` on, hold their check words and increase in time. */
+/* How many rows of a copied half, from `row` on, hold their check words and are in order. */
 static uint32_t ssti_tails_count(const ssti_series *s, const ssti_tail_half *h, uint64_t row,
                                  int64_t *last, bool any) {
-    const uint8_t *check = h->copy + ssti_half_layout(s, h->copy, h->capacity, s->work);
+    const uint8_t *check = h->copy + ssti_half_layout(s, h->copy, h->capacity, h->regions, s->work);
     uint32_t at = (uint32_t)(row - h->first_row), n = 0;
     for (; at + n < h->capacity; n++) {
         uint32_t word;
@@ -8385,105 +8987,247 @@ static uint64_t ssti_tails_known(const ssti_series *s) {
     return !SSTI_NEVER(h->first_row > sealed) && sealed < end ? end : sealed;
 }
 
-/* Makes the reader's own half larger, and drops the rows in it that blocks have. A half that is
- * being recorded gets room for those to come. */
-static int ssti_tails_room(ssti_series *s, uint64_t rows) {
-    const sst_allocator *a = &s->store->allocator;
-    ssti_half *h = &s->halves[0];
-    uint8_t **to = s->work, **from = s->work + s->column_count, *base;
-    uint64_t first_row = ssti_sealed_rows(s), keep = ssti_tails_known(s) - first_row;
-    uint64_t capacity = s->store->recording ? 2 * (keep + rows) : keep + rows;
-    size_t bytes;
-    uint32_t c;
-    if (SSTI_HUGE(keep + rows > UINT32_MAX / 2)) return SST_ERR_LIMIT;
-    bytes = ssti_half_layout(s, NULL, (uint32_t)capacity, NULL);
-    base = (uint8_t *)ssti_alloc(a, bytes);
-    if (base == NULL) return SST_ERR_MEMORY;
-    if (keep != 0) {
-        (void)ssti_half_layout(s, base, (uint32_t)capacity, to);
-        (void)ssti_half_layout(s, h->base, h->capacity, from);
-        for (c = 0; c < s->column_count; c++) {
-            size_t n = s->columns[c].row_bytes;
-            memcpy(to[c], from[c] + (size_t)(first_row - h->first_row) * n, (size_t)keep * n);
+/* Copies rows of one half, which are there, behind those of another one with room for them. */
+static void ssti_half_append(const ssti_series *s, const ssti_half *h, uint8_t *const *from,
+                             uint32_t first, uint32_t count) {
+    uint8_t **to = s->work;
+    uint32_t c, i;
+    (void)ssti_half_layout(s, h->base, h->capacity, h->regions, to);
+    for (c = 0; c < s->column_count; c++) {
+        const ssti_column *col = &s->columns[c];
+        size_t n = col->row_bytes, start, bytes;
+        uint32_t before, base, end = 0;
+        if (!ssti_is_offsets(col)) {
+            memcpy(to[c] + h->count * n, from[c] + first * n, count * n);
+            continue;
+        }
+        col++;
+        memcpy(&base, from[c] + (size_t)first * 4 - 4, 4);
+        memcpy(&before, to[c] + (size_t)h->count * 4 - 4, 4);
+        for (i = 0; i < count; i++) {
+            memcpy(&end, from[c] + (size_t)(first + i) * 4, 4);
+            end = end - base + before;
+            memcpy(to[c] + (size_t)(h->count + i) * 4, &end, 4);
+        }
+        start = (size_t)base * col->item_bytes;
+        bytes = (size_t)(end - before) * col->item_bytes;
+        c++;
+        if (count != 0 && bytes != 0) {
+            memcpy(to[c] + (size_t)before * col->item_bytes, from[c] + start, bytes);
         }
     }
-    ssti_free(a, h->base, h->bytes);
-    h->base = base;
-    h->bytes = bytes;
+}
+
+/* The bytes of items that rows of a half have, by slot, are added to *bytes. */
+static void ssti_half_items(const ssti_series *s, uint8_t *const *columns, uint32_t first,
+                            uint32_t count, uint64_t *bytes) {
+    uint32_t c, start, end;
+    for (c = 0; c < s->column_count; c++) {
+        if (s->columns[c].item_bytes == 0) continue;
+        memcpy(&start, columns[c - 1] + (size_t)first * 4 - 4, 4);
+        memcpy(&end, columns[c - 1] + (size_t)(first + count) * 4 - 4, 4);
+        bytes[s->columns[c].slot] += (uint64_t)(end - start) * s->columns[c].item_bytes;
+    }
+}
+
+/* Makes the reader's own half larger, and drops the rows in it that blocks have. A half that is
+ * being recorded gets room for those to come. s->starts: bytes of the items of the new rows. */
+static int ssti_tails_room(ssti_series *s, uint64_t rows) {
+    const sst_allocator *a = &s->store->allocator;
+    ssti_half *h = &s->halves[0], old = *h;
+    uint8_t **from = s->work + s->column_count;
+    uint64_t first_row = ssti_sealed_rows(s), keep = ssti_tails_known(s) - first_row;
+    uint64_t twice = s->store->recording ? 2 : 1, capacity = twice * (keep + rows);
+    uint32_t skip = (uint32_t)(first_row - h->first_row), i;
+    uint64_t *regions = s->tail_regions + 4 * s->items_count;
+    if (SSTI_HUGE(keep + rows > UINT32_MAX / 2)) return SST_ERR_LIMIT;
+    memcpy(regions, h->regions, s->items_count * sizeof *regions);
+    if (keep != 0) {
+        (void)ssti_half_layout(s, old.base, old.capacity, regions, from);
+        ssti_half_items(s, from, skip, (uint32_t)keep, s->starts);
+    }
+    for (i = 0; i < s->items_count; i++) h->regions[i] = twice * s->starts[i];
+    h->bytes = ssti_half_layout(s, NULL, (uint32_t)capacity, h->regions, NULL);
+    h->base = (uint8_t *)ssti_alloc(a, h->bytes);
+    if (h->base == NULL) {
+        memcpy(h->regions, regions, s->items_count * sizeof *regions);
+        h->base = old.base;
+        h->bytes = old.bytes;
+        return SST_ERR_MEMORY;
+    }
     h->place = h->front = 0;
     h->capacity = (uint32_t)capacity;
-    h->count = (uint32_t)keep;
+    h->count = 0;
     h->first_row = first_row;
     h->state = SSTI_HALF_ACTIVE;
     s->half = 0;
+    ssti_half_begin_items(s, h, h->base, h->capacity);
+    if (keep != 0) ssti_half_append(s, h, from, skip, (uint32_t)keep);
+    h->count = (uint32_t)keep;
+    ssti_free(a, old.base, old.bytes);
     return SST_OK;
+}
+
+/* Is there room in the reader's own half for the items of new rows, s->starts? */
+static bool ssti_tails_roomy(const ssti_series *s) {
+    const ssti_half *h = &s->halves[0];
+    uint32_t c, used;
+    if (s->items_count == 0) return true;
+    (void)ssti_half_layout(s, h->base, h->capacity, h->regions, s->work);
+    for (c = 0; c < s->column_count; c++) {
+        const ssti_column *col = &s->columns[c];
+        if (col->item_bytes == 0) continue;
+        memcpy(&used, s->work[c - 1] + (size_t)h->count * 4 - 4, 4);
+        if (h->regions[col->slot] - (uint64_t)used * col->item_bytes < s->starts[col->slot]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Copies the rows that were found into the reader's own half, behind those it has. */
 static int ssti_tails_attach(ssti_series *s, const ssti_tail_runs *r) {
     ssti_half *h = &s->halves[0];
-    uint8_t **to = s->work, **from = s->work + s->column_count;
-    uint32_t i, c;
-    if (h->first_row + h->count != ssti_tails_known(s) || h->capacity - h->count < r->rows) {
-        SSTI_TRY(ssti_tails_room(s, r->rows));
-    }
-    (void)ssti_half_layout(s, h->base, h->capacity, to);
+    uint8_t **from = s->work + s->column_count;
+    uint32_t i;
+    memset(s->starts, 0, s->items_count * sizeof *s->starts);
     for (i = 0; i < r->runs; i++) {
-        (void)ssti_half_layout(s, r->half[i]->copy, r->half[i]->capacity, from);
-        for (c = 0; c < s->column_count; c++) {
-            size_t n = s->columns[c].row_bytes;
-            memcpy(to[c] + h->count * n, from[c] + r->at[i] * n, r->count[i] * n);
-        }
+        const ssti_tail_half *half = r->half[i];
+        (void)ssti_half_layout(s, half->copy, half->capacity, half->regions, from);
+        ssti_half_items(s, from, r->at[i], r->count[i], s->starts);
+    }
+    if (h->first_row + h->count != ssti_tails_known(s) || h->capacity - h->count < r->rows ||
+        !ssti_tails_roomy(s)) SSTI_TRY(ssti_tails_room(s, r->rows));
+    for (i = 0; i < r->runs; i++) {
+        const ssti_tail_half *half = r->half[i];
+        (void)ssti_half_layout(s, half->copy, half->capacity, half->regions, from);
+        ssti_half_append(s, h, from, r->at[i], r->count[i]);
         h->count += r->count[i];
     }
     return SST_OK;
 }
 
-/* Copies rows of a half as the descriptor lays it out: columns and check words. */
-static bool ssti_tails_rows(ssti_tails *t, const ssti_series *s, const ssti_tail_half *h,
-                            ssti_range rows, uint8_t *to) {
-    uint64_t place = h->place, n = rows.count;
+/* The offsets of rows of a half, with the one before them: those that are in order and within its
+ * room. *count: how many rows these are; *bytes: of their items. */
+static bool ssti_tails_offsets(ssti_tails *t, const ssti_column *items, uint64_t place,
+                               uint64_t room, uint32_t *offsets, uint32_t *count) {
+    uint32_t i;
+    if (!ssti_tails_copy(t, place - 4, offsets, ((size_t)*count + 1) * 4)) return false;
+    for (i = 0; i < *count; i++) {
+        if (offsets[i + 1] < offsets[i] ||
+            (uint64_t)offsets[i + 1] * items->item_bytes > room) *count = i;
+    }
+    return true;
+}
+
+/* Looks at the offsets of rows: *count becomes how many of them can be, part->regions the bytes of
+ * their items, s->starts where in their columns these begin. */
+static int ssti_tails_measure(ssti_tails *t, const ssti_series *s, const ssti_tail_half *h,
+                              ssti_tail_half *part, uint64_t first) {
+    const sst_allocator *a = &t->store->allocator;
+    uint32_t c, turn, *offsets;
+    size_t bytes = ((size_t)part->capacity + 1) * 4;
+    if (s->items_count == 0) return SST_OK;
+    offsets = (uint32_t *)ssti_alloc(a, bytes);
+    if (offsets == NULL) return SST_ERR_MEMORY;
+    for (turn = 0; turn < 2; turn++) {          /* then for as many rows as all of them have */
+        size_t at = ssti_half_head(s);
+        for (c = 0; c < s->column_count; c++) {
+            const ssti_column *col = &s->columns[c + 1];
+            size_t place = ssti_half_column(s, c, h->capacity, h->regions, &at);
+            uint32_t n = part->capacity;
+            if (!ssti_is_offsets(&s->columns[c])) continue;
+            if (!ssti_tails_offsets(t, col, h->place + place + first * 4, h->regions[col->slot],
+                                    offsets, &n)) n = offsets[0] = 0;
+            part->capacity = n;
+            part->regions[col->slot] = (uint64_t)(offsets[n] - offsets[0]) * col->item_bytes;
+            s->starts[c + 1] = (uint64_t)offsets[0] * col->item_bytes;
+        }
+    }
+    ssti_free(a, offsets, bytes);
+    return SST_OK;
+}
+
+/* Counts copied offsets from the first row's first item on, which was at `start`. False: they are
+ * not in order or beyond the room: they were copied twice and may have changed. */
+static bool ssti_tails_rebase(const ssti_column *items, uint8_t *offsets, uint32_t rows,
+                              uint64_t start, uint64_t room) {
+    uint32_t i, before = 0;
+    memset(offsets - 4, 0, 4);
+    for (i = 0; i < rows; i++) {
+        uint32_t end;
+        memcpy(&end, offsets + (size_t)i * 4, 4);
+        end -= (uint32_t)(start / items->item_bytes);
+        if (end < before || (uint64_t)end * items->item_bytes > room) return false;
+        memcpy(offsets + (size_t)i * 4, &end, 4);
+        before = end;
+    }
+    return true;
+}
+
+/* Copies the columns of rows that were measured, with their check words, to part->copy. */
+static bool ssti_tails_columns(ssti_tails *t, const ssti_series *s, const ssti_tail_half *h,
+                               const ssti_tail_half *part, uint64_t first) {
+    size_t n = part->capacity, at = ssti_half_head(s), place;
+    uint8_t *check = part->copy +
+                     ssti_half_layout(s, part->copy, part->capacity, part->regions, s->work);
     uint32_t c;
     for (c = 0; c < s->column_count; c++) {
-        uint64_t row_bytes = s->columns[c].row_bytes;
-        if (!ssti_tails_copy(t, place + rows.first * row_bytes, to, (size_t)(n * row_bytes))) {
-            return false;
+        const ssti_column *col = &s->columns[c];
+        uint64_t from = first * col->row_bytes, bytes = n * (uint64_t)col->row_bytes;
+        place = ssti_half_column(s, c, h->capacity, h->regions, &at);
+        if (col->item_bytes != 0) {
+            from = s->starts[c];
+            bytes = part->regions[col->slot];
         }
-        to += (size_t)ssti_round_up(n * row_bytes, 64);
-        place += ssti_round_up(h->capacity * row_bytes, 64);
+        if (!ssti_tails_copy(t, h->place + place + from, s->work[c], (size_t)bytes)) return false;
+        if (ssti_is_offsets(col) &&
+            !ssti_tails_rebase(col + 1, s->work[c], part->capacity, s->starts[c + 1],
+                               part->regions[col[1].slot])) return false;
     }
-    return ssti_tails_copy(t, place + rows.first * 4, to, (size_t)n * 4);
+    return ssti_tails_copy(t, h->place + at + first * 4, check, n * 4);
+}
+
+/* Copies rows of a half, as many as part->capacity says or as can be, laid out like a half for just
+ * so many. part->regions is set by the caller. *there: false when they could not be copied. */
+static int ssti_tails_part(ssti_tails *t, const ssti_series *s, const ssti_tail_half *h,
+                           uint64_t first, ssti_tail_half *part, bool *there) {
+    SSTI_TRY(ssti_tails_measure(t, s, h, part, first));
+    part->first_row = h->first_row + first;
+    part->bytes = ssti_half_layout(s, NULL, part->capacity, part->regions, NULL) +
+                  (uint64_t)part->capacity * 4;
+    part->copy = (uint8_t *)ssti_alloc(&t->store->allocator, (size_t)part->bytes + 1);
+    if (part->copy == NULL) return SST_ERR_MEMORY;
+    *there = ssti_tails_columns(t, s, h, part, first);
+    return SST_OK;
+}
+
+static void ssti_tails_drop(ssti_tails *t, ssti_tail_half *part) {
+    ssti_free(&t->store->allocator, part->copy, (size_t)part->bytes + 1);
+    part->copy = NULL;
 }
 
 /* How many rows of a half hold their check words, from `first` on: looked at in parts, since the
  * numbers in a descriptor are anybody's; the first is small, since who follows finds few rows. */
 static int ssti_tails_probe(ssti_tails *t, const ssti_series *s, const ssti_tail_half *h,
                             uint64_t first, uint64_t *count) {
-    const sst_allocator *a = &t->store->allocator;
+    uint64_t most = 65536 / s->row_bytes, step, rows, left = h->capacity - first;
     ssti_tail_half part;
-    ssti_range rows;
-    uint64_t most = 65536 / s->row_bytes, step;
-    size_t bytes;
+    bool more = true;
     if (most == 0) most = 1;
     step = most < 16 ? most : 16;
-    bytes = ssti_half_layout(s, NULL, (uint32_t)most, NULL) + (size_t)most * 4;
     memset(&part, 0, sizeof part);
-    part.copy = (uint8_t *)ssti_alloc(a, bytes);
-    if (part.copy == NULL) return SST_ERR_MEMORY;
-    *count = 0;
-    rows.first = first;
-    do {
+    part.regions = s->tail_regions + 4 * s->items_count;
+    for (*count = 0; more && *count < left; *count += part.capacity) {
         int64_t last = 0;
-        rows.first += part.capacity;
-        rows.count = h->capacity - rows.first < step ? h->capacity - rows.first : step;
+        rows = left - *count < step ? left - *count : step;
         step = step * 8 < most ? step * 8 : most;
-        part.first_row = h->first_row + rows.first;
-        part.capacity = (uint32_t)rows.count;
-        if (rows.count == 0 || !ssti_tails_rows(t, s, h, rows, part.copy)) break;
-        part.capacity = ssti_tails_count(s, &part, part.first_row, &last, false);
-        *count += part.capacity;
-    } while (part.capacity == rows.count);
-    ssti_free(a, part.copy, bytes);
+        part.capacity = (uint32_t)rows;
+        SSTI_TRY(ssti_tails_part(t, s, h, first + *count, &part, &more));
+        part.capacity = more ? ssti_tails_count(s, &part, part.first_row, &last, false) : 0;
+        if (part.capacity < rows) more = false;
+        ssti_tails_drop(t, &part);
+    }
     return SST_OK;
 }
 
@@ -8494,22 +9238,22 @@ static int ssti_tails_load(ssti_tails *t, const ssti_series *s, ssti_tail_half *
     uint32_t i;
     *count = s->readable ? ssti_tails_halves(t, s, halves) : 0;
     for (i = 0; i < *count; i++) {
-        ssti_tail_half *h = &halves[i];
-        ssti_range rows;
-        rows.first = known > h->first_row ? known - h->first_row : 0;
-        if (rows.first >= h->capacity) continue;
-        SSTI_TRY(ssti_tails_probe(t, s, h, rows.first, &n));
+        ssti_tail_half *h = &halves[i], part;
+        uint64_t first = known > h->first_row ? known - h->first_row : 0;
+        bool there;
+        if (first >= h->capacity) continue;
+        SSTI_TRY(ssti_tails_probe(t, s, h, first, &n));
         if (n == 0) continue;
-        rows.count = n;
-        h->bytes = ssti_half_layout(s, NULL, (uint32_t)n, NULL) + n * 4;
-        h->copy = (uint8_t *)ssti_alloc(&t->store->allocator, (size_t)h->bytes);
-        if (h->copy == NULL) return SST_ERR_MEMORY;
-        if (ssti_tails_rows(t, s, h, rows, h->copy)) {
-            h->first_row += rows.first;
-            h->capacity = (uint32_t)n;
+        part.regions = s->tail_regions + 4 * s->items_count;
+        part.capacity = (uint32_t)n;
+        SSTI_TRY(ssti_tails_part(t, s, h, first, &part, &there));
+        if (there) {
+            uint64_t *regions = h->regions;
+            memcpy(regions, part.regions, s->items_count * sizeof *regions);
+            *h = part;
+            h->regions = regions;
         } else {
-            ssti_free(&t->store->allocator, h->copy, (size_t)h->bytes);
-            h->copy = NULL;
+            ssti_tails_drop(t, &part);
         }
     }
     return t->failed;
@@ -8521,7 +9265,7 @@ static int64_t ssti_tails_last(const ssti_series *s) {
     uint32_t blocks = s->list->count;
     if (!s->timed) return 0;
     if (ssti_tails_known(s) != ssti_sealed_rows(s)) {
-        return ssti_native_time(h->base + (size_t)(h->count - 1) * 8);
+        return ssti_native_time(h->base + ssti_half_head(s) + (size_t)(h->count - 1) * 8);
     }
     return blocks == 0 ? 0 : ssti_list_at(s->list, blocks - 1)->last_time;
 }
@@ -8574,7 +9318,9 @@ static int ssti_tails_take(ssti_tails *t, ssti_series *s) {
             ssti_clocks_forget(s);
         }
     }
-    for (i = 0; i < n; i++) ssti_free(&store->allocator, halves[i].copy, (size_t)halves[i].bytes);
+    for (i = 0; i < n; i++) {
+        if (halves[i].copy != NULL) ssti_tails_drop(t, &halves[i]);
+    }
     return result;
 }
 
@@ -8787,11 +9533,13 @@ static int ssti_recover_tails(sst_store *store) {
     for (i = 0; i < store->series_count; i++) {
         ssti_series *s = ssti_series_at(store, i);
         ssti_half *h = &s->halves[0];
-        uint64_t before = ssti_sealed_rows(s);
+        uint64_t before = ssti_sealed_rows(s), *regions;
         SSTI_TRY(ssti_half_seal(s, h));
         store->recovered_rows += ssti_sealed_rows(s) - before;
         ssti_free(&store->allocator, h->base, h->bytes);
+        regions = h->regions;
         memset(h, 0, sizeof *h);
+        h->regions = regions;
     }
     return SST_OK;
 }
@@ -9178,21 +9926,24 @@ SST_API size_t sst_memory_bound(const sst_options *options, const sst_stream_des
     for (i = 0; i < count; i++) {
         ssti_definition d;
         ssti_series s;
-        uint32_t first, columns, strings, tag;
+        uint32_t first, columns, strings, tagged, items;
         if (ssti_desc_check(&streams[i], &d) != SST_OK) return 0;
         columns = ssti_definition_columns(&d);
+        items = ssti_definition_items(&d);
+        tagged = (d.flags & SST_TAGGED) != 0;
         strings = 1 + d.timeline_count + d.field_count;
         memset(&s, 0, sizeof s);
         s.block_bytes = streams[i].block_bytes != 0 ? streams[i].block_bytes : o.block_bytes;
-        tag = (d.flags & SST_TAGGED) != 0;
-        s.row_bytes = d.value_bytes + 8 * (columns - d.field_count - tag) + 4 * tag;
-        bytes += sizeof s + sizeof(ssti_list) + ssti_stream_bytes(columns, d.field_count) +
-                 ssti_arrays_bytes(columns, d.field_count) + d.text_bytes + 5 * 16;
+        s.row_bytes = d.fixed_bytes + 8 * (uint64_t)d.timeline_count + 4 * (tagged + items) +
+                      ((d.flags & SST_UNTIMED) == 0 ? 8 : 0) + ((d.flags & SST_KEYED) != 0);
+        bytes += sizeof s + sizeof(ssti_list) + ssti_arrays_bytes(&d) + d.text_bytes + 5 * 16 +
+                 ssti_stream_bytes(columns, d.field_count, items);
         records += 2 * SSTI_RECORD_BYTES + SSTI_STREAM_FIXED_BYTES +
                    (uint64_t)SSTI_FIELD_BYTES * d.field_count + d.text_bytes + strings;
         first = s.block_bytes < SSTI_TAIL_FIRST_BYTES ? s.block_bytes : SSTI_TAIL_FIRST_BYTES;
         if (s.row_bytes <= s.block_bytes / 4) {
             uint64_t half = ssti_half_rows(&s, first) * s.row_bytes + 64 * columns + 16;
+            if (items != 0) half = 2 * (half + first + 256 * (uint64_t)columns) + 1024;
             bytes += half * ((o.flags & SST_DEFERRED) != 0 ? 2u : 1u);
         }
     }
@@ -9413,76 +10164,295 @@ static int ssti_look_stream(ssti_look *k, sst_stream *stream) {
 
 /* ---- copying rows ---- */
 
-/* Copies rows of a column out of a half, as many as it has; 0: none, or it changed meanwhile. */
-static uint64_t ssti_half_fetch(const ssti_series *s, const ssti_half *h, uint32_t column,
-                                ssti_range rows, uint8_t *to) {
-    uint32_t generation = ssti_atomic_load(&h->generation), capacity, count, c;
-    size_t row_bytes = s->columns[column].row_bytes;
-    const uint8_t *from;
-    uint64_t first_row, at;
-    if (generation % 2 != 0) return 0;
-    ssti_copy_out(&first_row, &h->first_row, sizeof first_row);
-    count = ssti_atomic_load(&h->count);
-    capacity = ssti_word_load(&h->capacity);
-    from = ssti_word_load(&h->base);
-    ssti_fence_acquire();
-    if (SSTI_RACE(ssti_word_load(&h->generation) != generation)) return 0;
-    if (rows.first < first_row || rows.first - first_row >= count) return 0;
-    at = rows.first - first_row;
-    if (rows.count > count - at) rows.count = count - at;
-    for (c = 0; c < column; c++) {
-        from += (size_t)ssti_round_up((uint64_t)capacity * s->columns[c].row_bytes, 64);
-    }
-    ssti_copy_out(to, from + (size_t)at * row_bytes, (size_t)rows.count * row_bytes);
-    ssti_fence_acquire();
-    return SSTI_RACE(ssti_word_load(&h->generation) != generation) ? 0 : rows.count;
-}
-
-#define SSTI_FETCH_MISSES 1000u         /* one is what a writer that seals can cause */
-
-/* Copies rows of one column, all below look->rows, in the host's byte order. Rows do not change,
- * so each is taken where it is found: in the tail, or, sealed meanwhile, in a block. One that is
- * nowhere was in a block whose header has changed since. */
-static int ssti_fetch(const ssti_look *look, uint32_t column, ssti_range rows, uint8_t *to) {
-    const ssti_column *col = &look->series->columns[column];
-    ssti_look k = *look;
-    uint32_t misses = 0;
-    while (rows.count != 0) {
-        uint64_t n;
-        if (rows.first < k.sealed) {
-            const ssti_block *b;
-            const uint8_t *from;
-            ssti_range part;
-            uint32_t block;
-            SSTI_TRY(ssti_block_of_row(&k, rows.first, &block));
-            b = ssti_list_at(k.list, block);
-            part.first = rows.first - b->first_row;
-            part.count = b->rows - part.first < rows.count ? b->rows - part.first : rows.count;
-            SSTI_TRY(ssti_column_rows(&k, block, column, part, &from));
-            n = part.count;
-            memcpy(to, from, (size_t)n * col->row_bytes);
-            ssti_swap_elements(to, (size_t)n * col->row_bytes, col->element);
-        } else {
-            n = ssti_half_fetch(k.series, &k.series->halves[0], column, rows, to);
-            if (n == 0) n = ssti_half_fetch(k.series, &k.series->halves[1], column, rows, to);
-            if (n == 0 && ++misses > SSTI_FETCH_MISSES) {
-                return ssti_fail_at(k.error, SST_ERR_CORRUPT, SSTI_TEXT("a block is damaged"), 0,
-                                    rows.first);
-            }
-            if (n == 0) ssti_look_blocks(&k);
-        }
-        rows.first += n;
-        rows.count -= n;
-        to += (size_t)n * col->row_bytes;
-    }
-    return SST_OK;
-}
-
 static ssti_range ssti_one_row(uint64_t row) {
     ssti_range r;
     r.first = row;
     r.count = 1;
     return r;
+}
+
+/* A half as it was when its generation was noted. */
+typedef struct ssti_peek {
+    const ssti_half *h;
+    uint32_t generation, capacity, count;
+    uint64_t first_row;
+    const uint8_t *base;
+} ssti_peek;
+
+/* False: the half is being changed. */
+static bool ssti_peek_begin(const ssti_half *h, ssti_peek *p) {
+    p->h = h;
+    p->generation = ssti_atomic_load(&h->generation);
+    if (p->generation % 2 != 0) return false;
+    ssti_copy_out(&p->first_row, &h->first_row, sizeof p->first_row);
+    p->count = ssti_atomic_load(&h->count);
+    p->capacity = ssti_word_load(&h->capacity);
+    p->base = ssti_word_load(&h->base);
+    return true;
+}
+
+/* Is all that was copied since then of that half? */
+static bool ssti_peek_end(const ssti_peek *p) {
+    ssti_fence_acquire();
+    return !SSTI_RACE(ssti_word_load(&p->h->generation) != p->generation);
+}
+
+/* Where a column of it is, and the room for its items. */
+static const uint8_t *ssti_peek_column(const ssti_series *s, const ssti_peek *p, uint32_t column,
+                                       uint64_t *room) {
+    size_t at = ssti_half_head(s), place = 0;
+    uint32_t c;
+    *room = 0;
+    for (c = 0; c <= column; c++) {
+        if (s->columns[c].item_bytes != 0) {
+            ssti_copy_out(room, &p->h->regions[s->columns[c].slot], sizeof *room);
+            place = at;
+            at += (size_t)ssti_round_up(*room, 64);
+        } else {
+            place = ssti_half_column(s, c, p->capacity, NULL, &at);
+        }
+    }
+    return p->base + place;
+}
+
+/* Copies rows of a column out of a half, as many as it has; 0: none, or it changed meanwhile.
+ * Before offsets their first one is copied too. */
+static uint64_t ssti_half_fetch(const ssti_series *s, const ssti_half *h, uint32_t column,
+                                ssti_range rows, uint8_t *to) {
+    size_t row_bytes = s->columns[column].row_bytes;
+    size_t before = ssti_is_offsets(&s->columns[column]) ? 4 : 0;
+    const uint8_t *from;
+    uint64_t at, room;
+    ssti_peek p;
+    if (!ssti_peek_begin(h, &p)) return 0;
+    from = ssti_peek_column(s, &p, column, &room);
+    if (!ssti_peek_end(&p)) return 0;
+    if (rows.first < p.first_row || rows.first - p.first_row >= p.count) return 0;
+    at = rows.first - p.first_row;
+    if (rows.count > p.count - at) rows.count = p.count - at;
+    ssti_copy_out(to - before, from + (size_t)at * row_bytes - before,
+                  (size_t)rows.count * row_bytes + before);
+    return ssti_peek_end(&p) ? rows.count : 0;
+}
+
+/* Copies the items of rows, which have so many bytes; false: the half has not all the rows, or it
+ * changed meanwhile. */
+static bool ssti_half_fetch_items(const ssti_series *s, const ssti_half *h, uint32_t column,
+                                  ssti_range rows, uint64_t bytes, uint8_t *to) {
+    const ssti_column *c = &s->columns[column];
+    const uint8_t *items, *offsets;
+    uint64_t at, room, unused, start;
+    uint32_t offset;
+    ssti_peek p;
+    if (!ssti_peek_begin(h, &p)) return false;
+    offsets = ssti_peek_column(s, &p, column - 1, &unused);
+    items = ssti_peek_column(s, &p, column, &room);
+    if (!ssti_peek_end(&p)) return false;
+    if (rows.first < p.first_row || rows.first - p.first_row >= p.count) return false;
+    at = rows.first - p.first_row;
+    if (rows.count > p.count - at) return false;
+    ssti_copy_out(&offset, offsets + (size_t)at * 4 - 4, 4);
+    start = (uint64_t)offset * c->item_bytes;
+    if (start > room || bytes > room - start) return false;
+    ssti_copy_out(to, items + (size_t)start, (size_t)bytes);
+    return ssti_peek_end(&p);
+}
+
+#define SSTI_FETCH_MISSES 1000u         /* one is what a writer that seals can cause */
+
+/* Offsets that were copied, in the host's byte order, go on where those before end: *to, before
+ * which that is, was changed by the copy to where they began. False: they are not in order, or
+ * there are more items than a view can have. */
+static bool ssti_offsets_join(uint8_t *to, uint64_t count, uint32_t before) {
+    uint32_t start, end;
+    uint64_t i, last = before;
+    memcpy(&start, to - 4, 4);
+    memcpy(to - 4, &before, 4);
+    for (i = 0; i < count; i++) {
+        uint64_t next;
+        memcpy(&end, to + (size_t)i * 4, 4);
+        next = (uint64_t)before + (end - start);
+        if (end < start || next < last || next > UINT32_MAX) return false;
+        last = next;
+        end = (uint32_t)next;
+        memcpy(to + (size_t)i * 4, &end, 4);
+    }
+    return true;
+}
+
+/* Where a fetch goes on. */
+typedef struct ssti_fetching {
+    ssti_look k;
+    ssti_range rows;                /* those left */
+    uint32_t misses;
+} ssti_fetching;
+
+/* The part of the rows that one block has: it is found, and k.sealed is above. */
+static int ssti_fetch_part(ssti_fetching *f, uint32_t *block, ssti_range *part) {
+    const ssti_block *b;
+    SSTI_TRY(ssti_block_of_row(&f->k, f->rows.first, block));
+    b = ssti_list_at(f->k.list, *block);
+    part->first = f->rows.first - b->first_row;
+    part->count = b->rows - part->first < f->rows.count ? b->rows - part->first : f->rows.count;
+    return SST_OK;
+}
+
+/* Rows were in no half. */
+static int ssti_fetch_miss(ssti_fetching *f) {
+    if (++f->misses > SSTI_FETCH_MISSES) {
+        return ssti_fail_at(f->k.error, SST_ERR_CORRUPT, SSTI_TEXT("a block is damaged"), 0,
+                            f->rows.first);
+    }
+    ssti_look_blocks(&f->k);
+    return SST_OK;
+}
+
+static void ssti_fetch_begin(ssti_fetching *f, const ssti_look *k, ssti_range rows) {
+    f->k = *k;
+    f->rows = rows;
+    f->misses = 0;
+}
+
+/* Copies rows of one column, all below look->rows, in the host's byte order. Rows do not change,
+ * so each is taken where it is found: in the tail, or, sealed meanwhile, in a block. One that is
+ * nowhere was in a block whose header has changed since. Offsets go on from the number before
+ * `to`. */
+static int ssti_fetch(const ssti_look *look, uint32_t column, ssti_range rows, uint8_t *to) {
+    const ssti_column *col = &look->series->columns[column];
+    bool offsets = ssti_is_offsets(col);
+    ssti_fetching f;
+    ssti_fetch_begin(&f, look, rows);
+    while (f.rows.count != 0) {
+        const ssti_half *halves = f.k.series->halves;
+        uint32_t end = 0;
+        uint64_t n;
+        if (offsets) memcpy(&end, to - 4, 4);
+        if (f.rows.first < f.k.sealed) {
+            const uint8_t *from;
+            ssti_range part;
+            uint32_t block;
+            size_t before = offsets ? 4 : 0, bytes;
+            SSTI_TRY(ssti_fetch_part(&f, &block, &part));
+            SSTI_TRY(ssti_column_rows(&f.k, block, column, part, &from));
+            n = part.count;
+            bytes = (size_t)n * col->row_bytes + before;
+            memcpy(to - before, from - before, bytes);
+            ssti_swap_elements(to - before, bytes, col->element);
+        } else {
+            n = ssti_half_fetch(f.k.series, &halves[0], column, f.rows, to);
+            if (n == 0) n = ssti_half_fetch(f.k.series, &halves[1], column, f.rows, to);
+            if (n == 0) {
+                if (offsets) memcpy(to - 4, &end, 4);
+                SSTI_TRY(ssti_fetch_miss(&f));
+            }
+        }
+        if (offsets && n != 0 && !ssti_offsets_join(to, n, end)) {
+            return ssti_fail_at(f.k.error, SST_ERR_CORRUPT,
+                                SSTI_TEXT("the offsets of a block are not in order"), 0,
+                                f.rows.first);
+        }
+        f.rows.first += n;
+        f.rows.count -= n;
+        to += (size_t)n * col->row_bytes;
+    }
+    return SST_OK;
+}
+
+/* How many bytes of items rows have that lie in one block. */
+static int ssti_block_items(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
+                            ssti_range *bytes) {
+    const ssti_column *col = &k->series->columns[column];
+    const ssti_block *b = ssti_list_at(k->list, block);
+    const uint8_t *offset;
+    ssti_range row = rows;
+    uint32_t start, end;
+    const char *disorder = SSTI_TEXT("the offsets of a block are not in order");
+    row.count = 1;
+    SSTI_TRY(ssti_column_rows(k, block, column - 1, row, &offset));
+    start = ssti_get32(offset - 4);
+    row.first = rows.first + rows.count - 1;
+    SSTI_TRY(ssti_column_rows(k, block, column - 1, row, &offset));
+    end = ssti_get32(offset);
+    if (end < start) return ssti_corrupt(k, b, disorder);
+    bytes->first = (uint64_t)start * col->item_bytes;
+    bytes->count = (uint64_t)(end - start) * col->item_bytes;
+    return SST_OK;
+}
+
+/* How many items rows have, all below look->rows. */
+static int ssti_items_count(const ssti_look *look, uint32_t column, ssti_range rows,
+                            uint64_t *count) {
+    const ssti_series *s = look->series;
+    ssti_fetching f;
+    ssti_fetch_begin(&f, look, rows);
+    *count = 0;
+    while (f.rows.count != 0) {
+        uint64_t n = 0;
+        uint32_t span[2], i;
+        if (f.rows.first < f.k.sealed) {
+            ssti_range part, bytes;
+            uint32_t block;
+            SSTI_TRY(ssti_fetch_part(&f, &block, &part));
+            SSTI_TRY(ssti_block_items(&f.k, block, column, part, &bytes));
+            *count += bytes.count / s->columns[column].item_bytes;
+            n = part.count;
+        } else {
+            for (i = 0; i < 2 && n == 0; i++) {
+                n = ssti_half_fetch(s, &s->halves[i], column - 1, ssti_one_row(f.rows.first),
+                                    (uint8_t *)&span[1]);
+            }
+            if (n == 0) SSTI_TRY(ssti_fetch_miss(&f));
+            else *count += span[1] - span[0];
+        }
+        f.rows.first += n;
+        f.rows.count -= n;
+    }
+    return SST_OK;
+}
+
+/* Copies the items of rows, whose offsets from 0 on were fetched. */
+static int ssti_fetch_items(const ssti_look *look, uint32_t column, ssti_range rows,
+                            const uint8_t *offsets, uint8_t *to) {
+    const ssti_series *s = look->series;
+    const ssti_column *col = &s->columns[column];
+    uint64_t done = 0;
+    ssti_fetching f;
+    ssti_fetch_begin(&f, look, rows);
+    while (f.rows.count != 0) {
+        uint64_t at = f.rows.first - rows.first, n = 0;
+        ssti_range part = f.rows, bytes;
+        uint32_t block, end, i;
+        if (f.rows.first < f.k.sealed) {
+            const uint8_t *from;
+            SSTI_TRY(ssti_fetch_part(&f, &block, &part));
+            SSTI_TRY(ssti_block_items(&f.k, block, column, part, &bytes));
+            memcpy(&end, offsets + (size_t)(at + part.count - 1) * 4, 4);
+            if ((uint64_t)end * col->item_bytes - done != bytes.count) {
+                return ssti_corrupt(&f.k, ssti_list_at(f.k.list, block),
+                                    SSTI_TEXT("the offsets of a block are not in order"));
+            }
+            SSTI_TRY(ssti_column_rows(&f.k, block, column, bytes, &from));
+            if (bytes.count != 0) memcpy(to, from, (size_t)bytes.count);
+            ssti_swap_elements(to, (size_t)bytes.count, col->element);
+            n = part.count;
+        } else {                            /* one row at a time: who knows which half has which */
+            memcpy(&end, offsets + (size_t)at * 4, 4);
+            bytes.count = (uint64_t)end * col->item_bytes - done;
+            for (i = 0; i < 2 && n == 0; i++) {
+                n = ssti_half_fetch_items(s, &s->halves[i], column, ssti_one_row(f.rows.first),
+                                          bytes.count, to);
+            }
+            if (n == 0) {
+                SSTI_TRY(ssti_fetch_miss(&f));
+                continue;
+            }
+        }
+        f.rows.first += n;
+        f.rows.count -= n;
+        to += (size_t)bytes.count;
+        done += bytes.count;
+    }
+    return SST_OK;
 }
 
 /* The time of a row on a clock: column 0, or a timeline's. */
@@ -9939,6 +10909,15 @@ static void ssti_view_column(sst_stream *stream, sst_view *out, uint32_t column,
         out->timelines[c->part] = (const int64_t *)(const void *)p;
     } else if (c->kind == SSTI_KIND_TAG) {
         out->tags = (const uint32_t *)(const void *)p;
+    } else if (c->kind == SSTI_KIND_KEY_OFFSETS) {
+        out->key_offsets = (const uint32_t *)(const void *)(p - 4);
+    } else if (c->kind == SSTI_KIND_KEYS) {
+        out->keys = p;
+    } else if (c->kind == SSTI_KIND_ROW_FLAGS) {
+        out->row_flags = p;
+    } else if (c->kind == SSTI_KIND_OFFSETS) {
+        stream->fields[c->part].offsets = (const uint32_t *)(const void *)(p - 4);
+        if (c->part == 0) out->offsets = stream->fields[0].offsets;
     } else {
         stream->fields[c->part].values = p;
         if (c->part == 0) out->values = p;
@@ -9969,7 +10948,7 @@ static void ssti_view_begin(sst_stream *stream, sst_view *out, ssti_range rows) 
     uint32_t c;
     ssti_view_head(stream, out, rows.first, rows.count);
     for (c = 0; c < stream->series->column_count; c++) {
-        ssti_view_column(stream, out, c, (const uint8_t *)ssti_nothing);
+        ssti_view_column(stream, out, c, (const uint8_t *)ssti_nothing + 8);
     }
 }
 
@@ -10016,25 +10995,88 @@ static int ssti_rows_there(const ssti_look *k, ssti_range rows) {
     return SST_OK;
 }
 
+/* Bytes that rows of a column take in a view's scratch. */
+static int ssti_view_bytes(const ssti_look *k, uint32_t column, ssti_range rows, uint64_t *bytes) {
+    const ssti_column *c = &k->series->columns[column];
+    uint64_t items;
+    *bytes = rows.count * c->row_bytes + (ssti_is_offsets(c) ? 64 : 0);
+    if (c->item_bytes != 0) {
+        SSTI_TRY(ssti_items_count(k, column, rows, &items));
+        if (items > UINT32_MAX) {
+            return ssti_fail(k->error, SST_ERR_LIMIT, SSTI_TEXT("too many items for a view"));
+        }
+        *bytes = items * c->item_bytes;
+    }
+    *bytes = ssti_round_up(*bytes, 64);
+    return SST_OK;
+}
+
 /* Copies rows into the handle's scratch. */
 static int ssti_view_assemble(sst_stream *stream, const ssti_look *k, ssti_range rows,
                               sst_view *out) {
     const ssti_series *s = stream->series;
-    uint64_t bytes = 0, at = 0;
+    uint64_t all = 0, bytes, at = 0;
+    uint8_t *to = NULL, *offsets;
     uint32_t c;
-    if (rows.count > UINT64_MAX / 4 / s->row_bytes) {
+    if (rows.count > UINT64_MAX / 4 / (s->row_bytes + 4)) {
         return ssti_stream_fail(stream, SST_ERR_MEMORY, SSTI_TEXT("no memory for the view"));
     }
     SSTI_TRY(ssti_rows_there(k, rows));
     for (c = 0; c < s->column_count; c++) {
-        bytes += ssti_round_up(rows.count * s->columns[c].row_bytes, 64);
+        SSTI_TRY(ssti_view_bytes(k, c, rows, &bytes));
+        all += bytes;
+        if (SSTI_HUGE(all > UINT64_MAX / 4)) return SST_ERR_MEMORY;
     }
-    SSTI_TRY(ssti_scratch(stream, bytes));
+    SSTI_TRY(ssti_scratch(stream, all + 64));
     for (c = 0; c < s->column_count; c++) {
-        uint8_t *to = stream->scratch + (size_t)at;
-        SSTI_TRY(ssti_fetch(k, c, rows, to));
+        const ssti_column *col = &s->columns[c];
+        offsets = to;
+        to = stream->scratch + (size_t)at;
+        if (ssti_is_offsets(col)) {
+            to += 64;
+            memset(to - 4, 0, 4);
+        }
+        if (col->item_bytes == 0) {
+            SSTI_TRY(ssti_fetch(k, c, rows, to));
+            at = (uint64_t)(to - stream->scratch) + rows.count * col->row_bytes;
+        } else {
+            uint32_t items;
+            memcpy(&items, offsets + (size_t)(rows.count - 1) * 4, 4);
+            bytes = (uint64_t)items * col->item_bytes;
+            if (bytes > stream->scratch_bytes - at) {
+                return ssti_stream_fail(stream, SST_ERR_CORRUPT, SSTI_TEXT("the file is changing"));
+            }
+            SSTI_TRY(ssti_fetch_items(k, c, rows, offsets, to));
+            at += bytes;
+        }
+        at = ssti_round_up(at, 64);
         ssti_view_column(stream, out, c, to);
-        at += ssti_round_up(rows.count * s->columns[c].row_bytes, 64);
+    }
+    return SST_OK;
+}
+
+/* Lends rows of a column of a block in place. Of a column of items it begins at the first item of
+ * the block, where the offsets count from. */
+static int ssti_view_place(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
+                           const uint8_t **out) {
+    const ssti_column *c = &k->series->columns[column];
+    ssti_range bytes;
+    if (c->item_bytes != 0) {
+        SSTI_TRY(ssti_block_items(k, block, column, rows, &bytes));
+        SSTI_TRY(ssti_column_rows(k, block, column, bytes, out));
+        *out -= (size_t)bytes.first;
+        return SST_OK;
+    }
+    SSTI_TRY(ssti_column_rows(k, block, column, rows, out));
+    if (ssti_is_offsets(c) && ssti_list_at(k->list, block)->rows >= SSTI_PIECE_BYTES / 4) {
+        uint64_t i;                     /* those of a large column were never looked at together */
+        for (i = 0; i < rows.count; i++) {
+            const uint8_t *p = *out + (size_t)i * 4;
+            if (ssti_get32(p) < ssti_get32(p - 4)) {
+                return ssti_corrupt(k, ssti_list_at(k->list, block),
+                                    SSTI_TEXT("the offsets of a block are not in order"));
+            }
+        }
     }
     return SST_OK;
 }
@@ -10053,7 +11095,7 @@ static int ssti_view_rows(sst_stream *stream, const ssti_look *k, ssti_range row
         if (rows.count <= b->rows - rows.first && ssti_block_data(k, block) != NULL) {
             for (c = 0; c < stream->series->column_count; c++) {
                 const uint8_t *p;
-                SSTI_TRY(ssti_column_rows(k, block, c, rows, &p));
+                SSTI_TRY(ssti_view_place(k, block, c, rows, &p));
                 ssti_view_column(stream, out, c, p);
             }
             out->stable = true;
@@ -10074,6 +11116,7 @@ static bool ssti_view_quick(sst_stream *stream, const ssti_ready *r, ssti_range 
     for (c = 0; c < s->column_count; c++) {
         const uint8_t *p = ssti_column_ready(r, c);
         if (p == NULL) return false;
+        if (ssti_is_offsets(&s->columns[c])) p += 4;
         ssti_view_column(stream, out, c, p + (size_t)rows.first * s->columns[c].row_bytes);
     }
     out->stable = true;
@@ -10683,12 +11726,15 @@ SST_API int sst_sample_field(sst_stream *stream, uint32_t field, const int64_t *
     }
     SSTI_TRY(ssti_query_timed(stream));
     s = stream->series;
+    if (ssti_field_ragged(&s->fields[field])) {
+        return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("the field is ragged"));
+    }
     in.times = times;
     in.n = n;
     in.how = how;
     in.values = (uint8_t *)values;
     in.rows = rows;
-    in.column = s->value_column + field;
+    in.column = s->field_columns[field];
     in.bytes = s->columns[in.column].row_bytes;
     in.element = s->columns[in.column].element;
     in.type = s->fields[field].type;
@@ -10788,7 +11834,10 @@ static int ssti_gather_some(sst_stream *stream, uint32_t field, const int64_t *r
         return ssti_query_arg(stream, SSTI_TEXT("rows is NULL or the field unknown"));
     }
     if (times != NULL) SSTI_TRY(ssti_query_timed(stream));
-    column = stream->series->value_column + field;
+    if (values != NULL && ssti_field_ragged(&stream->series->fields[field])) {
+        return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("the field is ragged"));
+    }
+    column = stream->series->field_columns[field];
     result = ssti_gather(stream, column, rows, n, values, times);
     if (!ssti_again(stream, result)) return result;
     return ssti_gather(stream, column, rows, n, values, times);
@@ -10892,7 +11941,7 @@ static void ssti_replay_pieces(const ssti_series *s, const ssti_block *b, uint64
     for (c = 0; c < s->column_count; c++) {
         uint64_t bytes = s->columns[c].row_bytes, low = at, high = at + 1;
         uint64_t piece = at * bytes / SSTI_PIECE_BYTES;
-        if (b->rows * bytes <= SSTI_PIECE_BYTES) continue;
+        if (b->rows * bytes + 4 <= SSTI_PIECE_BYTES) continue;
         if (((at + 1) * bytes - 1) / SSTI_PIECE_BYTES == piece) {
             low = (piece * SSTI_PIECE_BYTES + bytes - 1) / bytes;
             high = (piece + 1) * SSTI_PIECE_BYTES / bytes;
@@ -11048,11 +12097,18 @@ static void ssti_replay_give(const sst_replay *r, ssti_lane *lane, sst_view *out
     out->times += at;
     for (i = 0; i < s->timeline_count; i++) out->timelines[i] += at;
     if (out->tags != NULL) out->tags += at;
+    if (out->key_offsets != NULL) {
+        out->key_offsets += at;
+        out->row_flags += at;
+    }
     for (i = 0; i < s->field_count; i++) {
-        lane->fields[i].values = (const uint8_t *)lane->view.columns[i].values +
-                                 at * s->columns[s->value_column + i].row_bytes;
+        lane->fields[i] = lane->view.columns[i];
+        lane->fields[i].values = (const uint8_t *)lane->fields[i].values +
+                                 at * s->columns[s->field_columns[i]].row_bytes;
+        if (lane->fields[i].offsets != NULL) lane->fields[i].offsets += at;
     }
     out->values = lane->fields[0].values;
+    out->offsets = lane->fields[0].offsets;
     out->columns = lane->fields;
 }
 
@@ -11187,7 +12243,7 @@ static void ssti_desc_of(const ssti_series *s, sst_stream_desc *desc) {
         desc->type = s->fields[0].type;
         memcpy(desc->shape, s->fields[0].shape, sizeof desc->shape);
     }
-    desc->flags = s->flags;
+    desc->flags = s->flags | (s->field_count == 1 ? s->fields[0].flags : 0);
     if (s->field_count != 1 || s->fields[0].name[0] != 0) {
         desc->fields = s->fields;
         desc->field_count = s->field_count;
@@ -11385,6 +12441,7 @@ SST_API int sst_verify(sst_store *store, sst_report *report) {
 #ifndef SSTI_COPY_BLOCK
 #define SSTI_COPY_BLOCK 0x100000u       /* bytes of columns in a block */
 #endif
+#define SSTI_COPY_ROWS 256u             /* whose offsets are looked at together */
 #define SSTI_COPY_COLUMN_MAX 0x1000000000u      /* 64 GiB: offsets are uint32 of 64 bytes */
 
 /* Rows of a stream that become one block of a stream of another store. They pass through the
@@ -11429,15 +12486,82 @@ static int ssti_copy_zeros(ssti_copy *c, uint64_t size) {
     return SST_OK;
 }
 
-/* The rows of one column that are taken at once, from `at` on. */
-static ssti_range ssti_copy_part(const ssti_copy *c, uint32_t column, uint64_t at) {
-    uint64_t most = SSTI_COPY_BYTES / c->to->columns[column].row_bytes;
-    ssti_range part;
-    part.first = c->rows.first + at;
-    part.count = c->rows.count - at;
+/* The rows of one column that are taken at once, from `at` on, and their bytes; staging has room
+ * for them. Of items as many rows as may be, but one at least. */
+static int ssti_copy_part(const ssti_copy *c, uint32_t column, uint64_t at, ssti_range *part,
+                          uint64_t *bytes) {
+    const ssti_column *col = &c->to->columns[column];
+    uint64_t most = col->row_bytes == 0 ? UINT64_MAX : SSTI_COPY_BYTES / col->row_bytes, items;
+    part->first = c->rows.first + at;
+    part->count = c->rows.count - at;
     if (most == 0) most = 1;
-    if (part.count > most) part.count = most;
-    return part;
+    if (part->count > most) part->count = most;
+    *bytes = part->count * col->row_bytes + (ssti_is_offsets(col) && at == 0 ? 4 : 0);
+    while (col->item_bytes != 0) {
+        SSTI_TRY(ssti_items_count(&c->from, column, *part, &items));
+        *bytes = items * col->item_bytes;
+        if (*bytes <= SSTI_COPY_BYTES || part->count == 1) break;
+        part->count /= 2;
+    }
+    return ssti_staging_room(c->to->store, (size_t)*bytes + 2 * SSTI_PAGE_BYTES);
+}
+
+/* Copies that part of a column of offsets. *end: the last one before it. */
+static int ssti_copy_offsets(const ssti_copy *c, uint32_t column, ssti_range part, uint32_t *end,
+                             uint8_t *to) {
+    uint32_t offsets[SSTI_COPY_ROWS + 1];
+    while (part.count != 0) {
+        ssti_range some = part;
+        if (some.count > SSTI_COPY_ROWS) some.count = SSTI_COPY_ROWS;
+        offsets[0] = *end;
+        SSTI_TRY(ssti_fetch(&c->from, column, some, (uint8_t *)(offsets + 1)));
+        *end = offsets[some.count];
+        memcpy(to, offsets + 1, (size_t)some.count * 4);
+        to += (size_t)some.count * 4;
+        part.first += some.count;
+        part.count -= some.count;
+    }
+    return SST_OK;
+}
+
+/* Copies that part of a column of items. */
+static int ssti_copy_items(const ssti_copy *c, uint32_t column, ssti_range part, uint64_t bytes,
+                           uint8_t *to) {
+    uint32_t offsets[SSTI_COPY_ROWS + 1];
+    while (part.count != 0) {
+        ssti_range some = part;
+        uint64_t n;
+        if (some.count > SSTI_COPY_ROWS) some.count = SSTI_COPY_ROWS;
+        offsets[0] = 0;
+        SSTI_TRY(ssti_fetch(&c->from, column - 1, some, (uint8_t *)(offsets + 1)));
+        n = (uint64_t)offsets[some.count] * c->to->columns[column].item_bytes;
+        if (SSTI_RACE(n > bytes)) {     /* what was measured has changed */
+            return ssti_fail(c->from.error, SST_ERR_CORRUPT, SSTI_TEXT("the file is changing"));
+        }
+        SSTI_TRY(ssti_fetch_items(&c->from, column, some, (uint8_t *)(offsets + 1), to));
+        to += (size_t)n;
+        bytes -= n;
+        part.first += some.count;
+        part.count -= some.count;
+    }
+    return SST_OK;
+}
+
+/* Copies that part of a column as the file has it. */
+static int ssti_copy_fetch(const ssti_copy *c, uint32_t column, ssti_range part, uint64_t bytes,
+                           uint32_t *end, uint8_t *to) {
+    const ssti_column *col = &c->to->columns[column];
+    if (ssti_is_offsets(col)) {
+        bool first = part.first == c->rows.first;
+        if (first) *end = 0;
+        memset(to, 0, first ? 4 : 0);
+        SSTI_TRY(ssti_copy_offsets(c, column, part, end, to + (first ? 4 : 0)));
+    } else if (col->item_bytes != 0) {
+        SSTI_TRY(ssti_copy_items(c, column, part, bytes, to));
+    } else {
+        SSTI_TRY(ssti_fetch(&c->from, column, part, to));
+    }
+    return SST_OK;
 }
 
 /* Notes the edges of a column of times, and whether it is in order. */
@@ -11476,22 +12600,22 @@ static void ssti_copy_sum(ssti_entry *e, uint8_t *pieces, uint64_t done, const u
     if (size != 0) e->crc = sst_crc32c(bytes, size, e->crc);
 }
 
-/* The first pass: all checksums. */
+/* The first pass: all checksums. Staging grows where a row needs that. */
 static int ssti_copy_sums(ssti_copy *c) {
-    uint8_t *staging = c->to->store->staging, *pieces = c->pieces;
-    uint32_t i, k;
+    uint8_t *pieces = c->pieces;
+    uint32_t i, k, end = 0;
     for (i = 0, k = c->to->column_count; i < c->to->column_count; i++) {
-        const ssti_column *col = &c->to->columns[i];
         ssti_entry *e = &c->entries[i];
-        uint64_t at;
-        for (at = 0; at < c->rows.count;) {
-            ssti_range part = ssti_copy_part(c, i, at);
-            size_t bytes = (size_t)part.count * col->row_bytes;
-            SSTI_TRY(ssti_fetch(&c->from, i, part, staging));
+        uint64_t at, done = 0, bytes;
+        ssti_range part;
+        for (at = 0; at < c->rows.count; at += part.count, done += bytes) {
+            uint8_t *staging;
+            SSTI_TRY(ssti_copy_part(c, i, at, &part, &bytes));
+            staging = c->to->store->staging;
+            SSTI_TRY(ssti_copy_fetch(c, i, part, bytes, &end, staging));
             if (i < c->to->clock_count) SSTI_TRY(ssti_copy_times(c, i, part, staging));
-            ssti_swap_elements(staging, bytes, col->element);
-            ssti_copy_sum(e, pieces, at * col->row_bytes, staging, bytes);
-            at += part.count;
+            ssti_swap_elements(staging, (size_t)bytes, c->to->columns[i].element);
+            ssti_copy_sum(e, pieces, done, staging, (size_t)bytes);
         }
         if (e->stored > SSTI_PIECE_BYTES) {
             ssti_entry *sums = &c->entries[k++];
@@ -11506,17 +12630,17 @@ static int ssti_copy_sums(ssti_copy *c) {
 static int ssti_copy_columns(ssti_copy *c, uint64_t record) {
     const uint8_t *pieces = c->pieces;
     uint8_t *p;
-    uint32_t i;
+    uint32_t i, end = 0;
     for (i = 0; i < c->n; i++) {
         const ssti_entry *e = &c->entries[i];
-        uint64_t at = 0;
+        uint64_t at = 0, bytes;
         SSTI_TRY(ssti_copy_zeros(c, record + e->offset - (c->offset + c->used)));
         while (i < c->to->column_count && at < c->rows.count) {
-            ssti_range part = ssti_copy_part(c, i, at);
-            size_t bytes = (size_t)part.count * c->to->columns[i].row_bytes;
-            SSTI_TRY(ssti_copy_room(c, bytes, &p));
-            SSTI_TRY(ssti_fetch(&c->from, i, part, p));
-            ssti_swap_elements(p, bytes, c->to->columns[i].element);
+            ssti_range part;
+            SSTI_TRY(ssti_copy_part(c, i, at, &part, &bytes));
+            SSTI_TRY(ssti_copy_room(c, (size_t)bytes, &p));
+            SSTI_TRY(ssti_copy_fetch(c, i, part, bytes, &end, p));
+            ssti_swap_elements(p, (size_t)bytes, c->to->columns[i].element);
             at += part.count;
         }
         for (; i >= c->to->column_count && at < e->stored; at += 4) {
@@ -11575,7 +12699,19 @@ static int ssti_copy_block(ssti_copy *c) {
     uint64_t payload, pieces = 0;
     uint32_t i;
     int result;
-    c->n = ssti_block_layout(c->to, (uint32_t)c->rows.count, c->entries, &payload);
+    for (i = 0; i < c->to->column_count; i++) {
+        const ssti_column *col = &c->to->columns[i];
+        ssti_entry *e = &c->entries[i];
+        uint64_t items = 0;
+        memset(e, 0, sizeof *e);
+        e->kind = col->kind;
+        e->part = col->part;
+        if (col->item_bytes != 0) SSTI_TRY(ssti_items_count(&c->from, i, c->rows, &items));
+        e->stored = c->rows.count * col->row_bytes + (ssti_is_offsets(col) ? 4 : 0) +
+                    items * col->item_bytes;
+        e->decoded = e->stored;
+    }
+    c->n = ssti_block_layout(c->to, &payload);
     for (i = c->to->column_count; i < c->n; i++) pieces += c->entries[i].stored;
     c->pieces_bytes = (size_t)pieces + 1;
     SSTI_TRY(ssti_list_room(c->to->list, a));
@@ -11584,6 +12720,41 @@ static int ssti_copy_block(ssti_copy *c) {
     result = ssti_copy_write(c, payload);
     ssti_free(a, c->pieces, c->pieces_bytes);
     return result;
+}
+
+/* Do the rows fit into a block whose columns have so many bytes together (each: 0)? */
+static int ssti_copy_fits(const ssti_copy *c, ssti_range rows, uint64_t block_bytes, bool *fit) {
+    uint64_t all = rows.count * c->to->row_bytes, items;
+    uint32_t i;
+    *fit = true;
+    for (i = 0; i < c->to->column_count && *fit; i++) {
+        const ssti_column *col = &c->to->columns[i];
+        if (col->item_bytes == 0) continue;
+        SSTI_TRY(ssti_items_count(&c->from, i, rows, &items));
+        all += items * col->item_bytes;
+        *fit = items <= UINT32_MAX &&
+               (block_bytes == 0 ? items <= SSTI_COPY_COLUMN_MAX / col->item_bytes
+                                 : all <= block_bytes);
+    }
+    return SST_OK;
+}
+
+/* How many of the rows become one block: of ragged ones by bisection. */
+static int ssti_copy_choose(ssti_copy *c, uint64_t block_bytes) {
+    uint64_t low = 1, high = c->rows.count;     /* one row always is one */
+    bool fit;
+    if (c->to->items_count == 0) return SST_OK;
+    SSTI_TRY(ssti_copy_fits(c, c->rows, block_bytes, &fit));
+    while (!fit && high - low > 1) {
+        ssti_range some = c->rows;
+        bool half;
+        some.count = low + (high - low) / 2;
+        SSTI_TRY(ssti_copy_fits(c, some, block_bytes, &half));
+        if (half) low = some.count;
+        else high = some.count;
+    }
+    if (!fit) c->rows.count = low;
+    return SST_OK;
 }
 
 /* Copies all rows of a stream, in blocks of so many column bytes; 0: as few as can be. */
@@ -11608,7 +12779,8 @@ static int ssti_copy_rows(sst_stream *in, ssti_series *to, uint64_t block_bytes)
         c.rows.first = at;
         c.rows.count = c.from.rows - at < most ? c.from.rows - at : most;
         ssti_lock(&to->store->lock);
-        result = ssti_copy_block(&c);
+        result = ssti_copy_choose(&c, block_bytes);
+        if (result == SST_OK) result = ssti_copy_block(&c);
         ssti_unlock(&to->store->lock);
         if (result != SST_OK) return result;
     }
@@ -11722,6 +12894,8 @@ SST_API int sst_compact(sst_store *source, const char *path, const sst_options *
 #undef SSTI_GATHER_BATCH
 #undef SSTI_GATHER_BYTES
 #undef SSTI_COPY_BYTES
+#undef SSTI_COPY_ROWS
+#undef SSTI_MEAN_FIRST
 #undef SSTI_REPLAY_COPY
 #undef SSTI_LANE_BYTES
 #undef SSTI_BUF_PAGE

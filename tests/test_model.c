@@ -128,7 +128,7 @@ static void op_create_bad(run *r, uint32_t i) {
     case 8: desc.flags |= SST_DEFERRED; break;
     case 9:
         desc.name = "other";
-        desc.flags |= SST_RAGGED;
+        desc.codec = SST_CODEC_AUTO;
         want = SST_ERR_UNSUPPORTED;
         break;
     case 10:

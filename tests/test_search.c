@@ -610,7 +610,7 @@ static ssti_samples sample_of(const recording *r) {
     const ssti_series *s = r->stream->series;
     ssti_samples in;
     memset(&in, 0, sizeof in);
-    in.column = s->value_column;
+    in.column = s->field_columns[0];
     in.element = s->columns[in.column].element;
     in.type = s->fields[0].type;
     return in;

@@ -939,8 +939,6 @@ static void memory_bounds(void) {
     descs[2].name = "";
     CHECK_INT(sst_memory_bound(&options, descs, STREAMS), 0);
     descs[2].name = "c";
-    descs[2].type = SST_TEXT;
-    CHECK_INT(sst_memory_bound(&options, descs, STREAMS), 0);
     descs[2].type = (sst_type)99;
     CHECK_INT(sst_memory_bound(&options, descs, STREAMS), 0);
 }

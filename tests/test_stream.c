@@ -328,23 +328,8 @@ static void impossible_descriptions(void) {
 }
 
 static void unsupported_descriptions(void) {
-    static const uint32_t flags[] = {
-        SST_RAGGED, SST_KEYED, SST_KEYED | SST_UNTIMED, SST_KEYED | SST_RAGGED | SST_UNTIMED,
-    };
     sst_store *store = make_store(0, 0);
-    sst_stream_desc desc;
-    sst_field fields[2];
-    size_t i;
-    for (i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        desc = describe("x", SST_F64);
-        desc.flags = flags[i];
-        refused(store, &desc, SST_ERR_UNSUPPORTED, __LINE__);
-    }
-    desc = describe("x", SST_TEXT);
-    refused(store, &desc, SST_ERR_UNSUPPORTED, __LINE__);
-    desc = describe("x", SST_BYTES);
-    refused(store, &desc, SST_ERR_UNSUPPORTED, __LINE__);
-    desc = describe("x", SST_F64);
+    sst_stream_desc desc = describe("x", SST_F64);
     desc.codec = SST_CODEC_AUTO;
     refused(store, &desc, SST_ERR_UNSUPPORTED, __LINE__);
     desc = describe("x", SST_F64);
@@ -353,13 +338,35 @@ static void unsupported_descriptions(void) {
     desc = describe("x", SST_F64);
     desc.retain_time = 1;
     refused(store, &desc, SST_ERR_UNSUPPORTED, __LINE__);
+    sst_close(store);
+}
+
+/* What cannot be beside each other; text and bytes have no shape. */
+static void contradictions(void) {
+    sst_store *store = make_store(0, 0);
+    sst_stream_desc desc = describe("x", SST_TEXT);
+    sst_field fields[2];
+    desc.shape[0] = 3;
+    refused(store, &desc, SST_ERR_ARG, __LINE__);
+    desc = describe("x", SST_F64);
+    desc.flags = SST_UNTIMED | SST_EQUAL_TIMES;
+    refused(store, &desc, SST_ERR_ARG, __LINE__);
+    desc.flags = SST_UNTIMED;
+    desc.timelines[0] = "capture";
+    refused(store, &desc, SST_ERR_ARG, __LINE__);
     memset(fields, 0, sizeof fields);
-    fields[0].type = SST_F64;
-    fields[0].flags = SST_RAGGED;
+    fields[0].type = fields[1].type = SST_F64;
     desc = describe("x", (sst_type)0);
     desc.fields = fields;
-    desc.field_count = 1;
-    refused(store, &desc, SST_ERR_UNSUPPORTED, __LINE__);
+    desc.field_count = 2;
+    desc.flags = SST_RAGGED;                        /* which of them? */
+    refused(store, &desc, SST_ERR_ARG, __LINE__);
+    desc.flags = 0;
+    desc.type = SST_F64;
+    refused(store, &desc, SST_ERR_ARG, __LINE__);
+    desc.type = (sst_type)0;
+    fields[0].name = fields[1].name = "twice";
+    refused(store, &desc, SST_ERR_ARG, __LINE__);
     sst_close(store);
 }
 
@@ -1734,6 +1741,7 @@ int main(void) {
     TEST_RUN(bad_names);
     TEST_RUN(impossible_descriptions);
     TEST_RUN(unsupported_descriptions);
+    TEST_RUN(contradictions);
     TEST_RUN(limit_of_a_row);
     TEST_RUN(existing_names);
     TEST_RUN(open_and_close);
