@@ -1447,29 +1447,30 @@ SST_DECL int sst_buf_close(sst_buf *buf);
 typedef uintptr_t __attribute__((may_alias)) ssti_word;
 typedef uint32_t __attribute__((may_alias)) ssti_word32;
 
-/* Copies into memory that readers may be looking at. `to` is aligned as its elements are. */
+/* Copies into memory that readers may be looking at, in words where those are aligned. */
 SSTI_INLINE void ssti_copy_in(void *to, const void *from, size_t size) {
     uint8_t *d = (uint8_t *)to;
     const uint8_t *s = (const uint8_t *)from;
-    if ((((uintptr_t)d | size) & (sizeof(ssti_word) - 1)) == 0) {
-        for (; size != 0; size -= sizeof(ssti_word)) {
+    for (; size != 0 && ((uintptr_t)d & 3) != 0; size--) ssti_word_store(d++, *s++);
+    while (size >= 4) {
+        bool wide = ((uintptr_t)d & (sizeof(ssti_word) - 1)) == 0 && size >= sizeof(ssti_word);
+        for (; wide && size >= sizeof(ssti_word); size -= sizeof(ssti_word)) {
             uintptr_t w;
             memcpy(&w, s, sizeof w);
             ssti_word_store((ssti_word *)(void *)d, w);
             d += sizeof w;
             s += sizeof w;
         }
-    } else if ((((uintptr_t)d | size) & 3) == 0) {
-        for (; size != 0; size -= 4) {
+        if (size >= 4) {
             uint32_t w;
             memcpy(&w, s, 4);
             ssti_word_store((ssti_word32 *)(void *)d, w);
             d += 4;
             s += 4;
+            size -= 4;
         }
-    } else {
-        for (; size != 0; size--) ssti_word_store(d++, *s++);
     }
+    for (; size != 0; size--) ssti_word_store(d++, *s++);
 }
 
 /* Eight bytes to a multiple of eight. */
@@ -5959,7 +5960,7 @@ static int ssti_index_load(sst_store *store, uint64_t newest) {
  * columns of items it begins with uint64 bytes of each of them, padded to 64; before the offsets of
  * each are 64 bytes, the last four of which are the first offset, 0. */
 
-#define SSTI_LIVE_VERSION 1u
+#define SSTI_LIVE_VERSION 2u
 #define SSTI_LIVE_TABLES 128u
 #define SSTI_LIVE_SLOT 512u
 #define SSTI_LIVE_HALF 256u
@@ -5972,37 +5973,45 @@ SSTI_INLINE uint64_t ssti_check_step(uint64_t h, uint64_t word) {
     return h ^ (h >> 32);
 }
 
-SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size) {
+/* before: bytes that were taken already. What is left at the end, less than a word, is taken with
+ * bytes before it, where there are. */
+SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size, size_t before) {
     uint64_t w;
     for (; size >= 8; size -= 8) {
         memcpy(&w, p, 8);
         h = ssti_check_step(h, w);
         p += 8;
+        before = 8;
     }
-    if (size != 0) {
-        w = 0;
-        memcpy(&w, p, size);
-        h = ssti_check_step(h, w);
+    if (size == 0) return h;
+    if (before != 0) {
+        memcpy(&w, p + size - 8, 8);
+        return ssti_check_step(h, w);
     }
-    return h;
+    for (w = 0; size != 0; size--) w = w << 8 | p[size - 1];
+    return ssti_check_step(h, w);
 }
 
 /* The same for long rows: four lanes, since a multiplication waits for the one before. */
 static uint64_t ssti_check_long(uint64_t h, const uint8_t *p, size_t size) {
-    uint64_t lane[4], w[4];
-    int i;
-    for (i = 0; i < 4; i++) lane[i] = h + (uint64_t)i;
+    uint64_t a = h, b = h + 1, c = h + 2, d = h + 3, w, x, y, z;
     for (; size >= 32; size -= 32) {
-        memcpy(w, p, 32);
-        for (i = 0; i < 4; i++) lane[i] = ssti_check_step(lane[i], w[i]);
+        memcpy(&w, p, 8);
+        memcpy(&x, p + 8, 8);
+        memcpy(&y, p + 16, 8);
+        memcpy(&z, p + 24, 8);
+        a = ssti_check_step(a, w);
+        b = ssti_check_step(b, x);
+        c = ssti_check_step(c, y);
+        d = ssti_check_step(d, z);
         p += 32;
     }
-    for (i = 0; i < 4; i++) h = ssti_check_step(h, lane[i]);
-    return ssti_check_bytes(h, p, size);
+    h = ssti_check_step(ssti_check_step(a, b), ssti_check_step(c, d));
+    return ssti_check_bytes(h, p, size, 64);
 }
 
 SSTI_INLINE uint64_t ssti_check_column(uint64_t h, const uint8_t *p, size_t size) {
-    return size >= 128 ? ssti_check_long(h, p, size) : ssti_check_bytes(h, p, size);
+    return size >= 64 ? ssti_check_long(h, p, size) : ssti_check_bytes(h, p, size, 0);
 }
 
 SSTI_INLINE uint32_t ssti_check_fold(uint64_t h) { return (uint32_t)(h >> 16); }
@@ -7132,8 +7141,8 @@ static void ssti_append_check(ssti_series *s, const ssti_rows *rows) {
         const uint8_t *times = ssti_rows_at(s, rows, 0), *values = ssti_rows_at(s, rows, 1);
         for (; i < rows->count; i++) {
             uint64_t h = ssti_check_step(s->check_seed, first + i);
-            h = ssti_check_bytes(h, times + i * 8, 8);
-            h = ssti_check_bytes(h, values + i * 8, 8);
+            h = ssti_check_bytes(h, times + i * 8, 8, 0);
+            h = ssti_check_bytes(h, values + i * 8, 8, 0);
             ssti_word_store(&s->fill_check[s->fill_count + i], ssti_check_fold(h));
         }
     }
@@ -7352,8 +7361,8 @@ SSTI_INLINE bool ssti_append_fast(sst_stream *stream, int64_t time, const void *
     else ssti_copy_in(s->fill[1] + n * value_bytes, value, value_bytes);
     if (s->fill_check != NULL) {
         uint64_t h = ssti_check_step(s->check_seed, s->fill_first + n);
-        h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
-        if (value_bytes == 8) h = ssti_check_bytes(h, (const uint8_t *)value, 8);
+        h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time, 0);
+        if (value_bytes == 8) h = ssti_check_bytes(h, (const uint8_t *)value, 8, 0);
         else h = ssti_check_column(h, (const uint8_t *)value, value_bytes);
         ssti_word_store(&s->fill_check[n], ssti_check_fold(h));
     }
@@ -7372,7 +7381,7 @@ static bool ssti_append_struct(sst_stream *stream, int64_t time, const uint8_t *
         s->fill_fields == 0 || ssti_word_load(&s->finished) != 0 ||
         *s->fill_alive == 0) return false;
     ssti_copy_in8(s->fill[0] + (size_t)n * 8, &time);
-    h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
+    h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time, 0);
     for (i = 0; i < s->fill_fields; i++) {
         const uint8_t *from = value + stream->offsets[i];
         size_t bytes = s->columns[1 + i].row_bytes;
