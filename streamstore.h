@@ -1077,7 +1077,8 @@ SST_DECL void sst_stream_close(sst_stream *stream);
  * For every appending function: SST_ERR_ARG: NULL, or the stream has timelines or keys
  * (sst_append_row gives them). SST_ERR_SHAPE: it has ragged fields (sst_append_n, sst_append_row).
  * SST_ERR_READ_ONLY. SST_ERR_FINISHED. SST_ERR_STATE: another handle is the writer; in sst_append
- * also: several fields, and the handle is one of sst_stream_open, which knows no offsets.
+ * also: several fields whose offsets the handle does not know, since it is one of sst_stream_open,
+ * or since they overlap.
  * SST_ERR_ORDER: the time is before what may follow. SST_ERR_BUSY: with SST_DEFERRED, sst_poll has
  * to come first. SST_ERR_MEMORY, SST_ERR_FULL, SST_ERR_IO: the tail is full and cannot be sealed.
  * After every one of these nothing was appended, except that calls for several rows may have added
@@ -1170,7 +1171,7 @@ SST_DECL int sst_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_v
 /* The values in force at n times, in any order, repeats allowed. rows[n]: their row numbers, -1
  * where there is none. values: [n][shape] of the stream's type, zero where there is none;
  * SST_SAMPLE_LINEAR: double [n][shape], linear between the rows around, the last row's behind it,
- * row the one at or before. SST_SAMPLE_NEAREST before the first row is row 0. Either output may
+ * row the one at or before. SST_SAMPLE_NEAREST: as SST_NEAREST of sst_locate. Either output may
  * be NULL. n 0 is SST_OK. SST_ERR_TYPE: a ragged field, linear on SST_BOOL. SST_ERR_UNSUPPORTED:
  * linear with STREAMSTORE_NO_FLOAT. After another failure the outputs are undefined. */
 SST_DECL int sst_sample(sst_stream *stream, const int64_t *times, size_t n, sst_sampling how,
@@ -7530,6 +7531,20 @@ static int ssti_desc_fields(const sst_stream_desc *desc, ssti_definition *d) {
     return SST_OK;
 }
 
+/* Can a structure have all fields at their offsets? Those of sst_stream_info say none. */
+static bool ssti_desc_placed(const ssti_definition *d) {
+    uint32_t i, k;
+    for (i = 0; i < d->field_count; i++) {
+        const sst_field *a = &d->fields[i];
+        for (k = 0; k < i; k++) {
+            const sst_field *b = &d->fields[k];
+            if (a->offset < b->offset + ssti_field_bytes(b) &&
+                b->offset < a->offset + ssti_field_bytes(a)) return false;
+        }
+    }
+    return true;
+}
+
 /* Checks a description and makes it a definition. The only place where its defaults are. */
 static int ssti_desc_check(const sst_stream_desc *desc, ssti_definition *d) {
     const uint32_t kinds = SST_TAGGED | SST_KEYED | SST_UNTIMED | SST_EQUAL_TIMES;
@@ -7696,7 +7711,7 @@ SST_API int sst_stream_create(sst_store *store, const sst_stream_desc *desc, sst
                              ssti_definition_items(&d));
     if (stream == NULL) return ssti_store_fail(store, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
     for (i = 0; i < d.field_count; i++) stream->offsets[i] = d.fields[i].offset;
-    stream->placed = true;
+    stream->placed = ssti_desc_placed(&d);
     ssti_lock(&store->lock);
     result = ssti_series_create(store, desc, &d, &s);
     if (result == SST_OK) ssti_stream_link(stream, s);
@@ -10188,8 +10203,14 @@ typedef struct ssti_peek {
     const uint8_t *base;
 } ssti_peek;
 
-/* False: the half is being changed. */
-static bool ssti_peek_begin(const ssti_half *h, ssti_peek *p) {
+/* Is all that was copied since it was noted of that half? */
+static bool ssti_peek_end(const ssti_peek *p) {
+    ssti_fence_acquire();
+    return !SSTI_RACE(ssti_word_load(&p->h->generation) != p->generation);
+}
+
+/* False: the half has not the row, or is being changed. */
+static bool ssti_peek_begin(const ssti_half *h, uint64_t row, ssti_peek *p) {
     p->h = h;
     p->generation = ssti_atomic_load(&h->generation);
     if (p->generation % 2 != 0) return false;
@@ -10197,13 +10218,7 @@ static bool ssti_peek_begin(const ssti_half *h, ssti_peek *p) {
     p->count = ssti_atomic_load(&h->count);
     p->capacity = ssti_word_load(&h->capacity);
     p->base = ssti_word_load(&h->base);
-    return true;
-}
-
-/* Is all that was copied since then of that half? */
-static bool ssti_peek_end(const ssti_peek *p) {
-    ssti_fence_acquire();
-    return !SSTI_RACE(ssti_word_load(&p->h->generation) != p->generation);
+    return ssti_peek_end(p) && row >= p->first_row && row - p->first_row < p->count;
 }
 
 /* Where a column of it is, and the room for its items. */
@@ -10233,10 +10248,9 @@ static uint64_t ssti_half_fetch(const ssti_series *s, const ssti_half *h, uint32
     const uint8_t *from;
     uint64_t at, room;
     ssti_peek p;
-    if (!ssti_peek_begin(h, &p)) return 0;
+    if (!ssti_peek_begin(h, rows.first, &p)) return 0;
     from = ssti_peek_column(s, &p, column, &room);
     if (!ssti_peek_end(&p)) return 0;
-    if (rows.first < p.first_row || rows.first - p.first_row >= p.count) return 0;
     at = rows.first - p.first_row;
     if (rows.count > p.count - at) rows.count = p.count - at;
     ssti_copy_out(to - before, from + (size_t)at * row_bytes - before,
@@ -10253,11 +10267,10 @@ static bool ssti_half_fetch_items(const ssti_series *s, const ssti_half *h, uint
     uint64_t at, room, unused, start;
     uint32_t offset;
     ssti_peek p;
-    if (!ssti_peek_begin(h, &p)) return false;
+    if (!ssti_peek_begin(h, rows.first, &p)) return false;
     offsets = ssti_peek_column(s, &p, column - 1, &unused);
     items = ssti_peek_column(s, &p, column, &room);
     if (!ssti_peek_end(&p)) return false;
-    if (rows.first < p.first_row || rows.first - p.first_row >= p.count) return false;
     at = rows.first - p.first_row;
     if (rows.count > p.count - at) return false;
     ssti_copy_out(&offset, offsets + (size_t)at * 4 - 4, 4);
@@ -10732,8 +10745,8 @@ static int ssti_find(const ssti_look *k, uint32_t clock, int64_t time, sst_match
         }
         *row = n;
         if (alone) return SST_OK;
-        SSTI_TRY(ssti_rank(k, clock, after, &n));       /* the last of those at that time */
-        *row = n - 1;
+        SSTI_TRY(ssti_rank(k, clock, after, &n));       /* the last of those at that time, if the */
+        if (n > *row + 1) *row = n - 1;                 /* times are what they claim to be */
         return SST_OK;
     }
     if (n == 0) return SST_ERR_NOT_FOUND;

@@ -30,28 +30,76 @@ static inline void walk_read(const void *bytes, size_t size) {
     walk_sink = sum;
 }
 
+#define WALK_FIELDS 5           /* of one stream, asked for alone */
+
+/* A stream, and what to ask it. */
+typedef struct walk_state {
+    sst_stream *stream;
+    sst_stream_desc desc;
+    sst_field only;             /* of a description without fields */
+    const sst_field *fields;
+    uint32_t field_count, lines;
+    uint64_t rows;
+    int64_t times[8];           /* to ask for */
+} walk_state;
+
+/* Set while files are changed that were looked at: then offsets that are lent in place may be
+ * anything. */
+static bool walk_changing;
+
+static inline bool walk_ragged(const sst_field *f) {
+    return f->type > SST_F64 || (f->flags & SST_RAGGED) != 0;
+}
+
+static inline size_t walk_items(const sst_field *f) {
+    size_t items = 1;
+    int i;
+    for (i = 0; i < 4 && f->shape[i] != 0; i++) items *= f->shape[i];
+    return items;
+}
+
+/* Bytes of a row's value, or of one of its items. */
+static inline size_t walk_bytes_of(const sst_field *f) {
+    static const size_t bytes[16] = {0, 1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 1, 1};
+    return walk_items(f) * bytes[f->type];
+}
+
+static inline void walk_offsets(const uint32_t *offsets, const void *items, uint64_t count,
+                                size_t item_bytes) {
+    uint64_t i;
+    for (i = 0; i < count; i++) WALK(offsets[i] <= offsets[i + 1]);
+    walk_read((const uint8_t *)items + (size_t)offsets[0] * item_bytes,
+              (size_t)(offsets[count] - offsets[0]) * item_bytes);
+}
+
 /* Rows of a stream may change while it is walked: when an index is found to lie. */
-static inline void walk_view(sst_stream *stream, const sst_view *view, size_t row_bytes) {
-    uint64_t rows = sst_rows(stream);
+static inline void walk_view(const walk_state *w, const sst_view *view) {
+    uint64_t rows = sst_rows(w->stream);
+    bool keyed = (w->desc.flags & SST_KEYED) != 0, follow = !(walk_changing && view->stable);
+    size_t count = (size_t)view->count;
     uint32_t k;
     WALK(view->count <= rows);
     if (view->count == 0) return;
     WALK(view->first_row < rows && view->count <= rows - view->first_row);
-    walk_read(view->times, (size_t)view->count * 8);
-    walk_read(view->values, (size_t)view->count * row_bytes);
+    WALK((view->times != NULL) == ((w->desc.flags & SST_UNTIMED) == 0));
+    WALK((view->tags != NULL) == ((w->desc.flags & SST_TAGGED) != 0));
+    WALK((view->key_offsets != NULL) == keyed && (view->row_flags != NULL) == keyed);
+    WALK(view->column_count == w->field_count && view->values == view->columns[0].values);
+    if (view->times != NULL) walk_read(view->times, count * 8);
+    if (view->tags != NULL) walk_read(view->tags, count * 4);
+    if (keyed) walk_read(view->row_flags, count);
+    if (keyed && follow) walk_offsets(view->key_offsets, view->keys, count, 1);
+    for (k = 0; k < w->field_count; k++) {
+        const sst_column *c = &view->columns[k];
+        size_t bytes = walk_bytes_of(&w->fields[k]);
+        WALK((c->offsets != NULL) == walk_ragged(&w->fields[k]) && c->values != NULL);
+        if (c->offsets == NULL) walk_read(c->values, count * bytes);
+        else if (follow) walk_offsets(c->offsets, c->values, count, bytes);
+    }
     for (k = 0; k < SST_MAX_TIMELINES; k++) {
-        if (view->timelines[k] != NULL) walk_read(view->timelines[k], (size_t)view->count * 8);
+        if (view->timelines[k] != NULL) walk_read(view->timelines[k], count * 8);
     }
 }
-
-typedef struct walk_state {
-    sst_stream *stream;
-    size_t row_bytes, items;
-    sst_type type;
-    uint32_t lines;
-    uint64_t rows;
-    int64_t times[8];           /* to ask for */
-} walk_state;
 
 static inline void walk_windows(const walk_state *w) {
     static const uint32_t flags[4] = {0, SST_HALF_OPEN, SST_CARRY, SST_HALF_OPEN | SST_CARRY};
@@ -60,17 +108,15 @@ static inline void walk_windows(const walk_state *w) {
     for (i = 0; i < 8; i++) {
         int64_t start = w->times[i], end = w->times[(i + 3) % 8];
         if (sst_window_ex(w->stream, start, end, flags[i % 4], &view) == SST_OK) {
-            walk_view(w->stream, &view, w->row_bytes);
+            walk_view(w, &view);
         }
         for (k = 0; k < w->lines; k++) {
             if (sst_window_on(w->stream, k, start, end, flags[i / 2], &view) == SST_OK) {
-                walk_view(w->stream, &view, w->row_bytes);
+                walk_view(w, &view);
             }
         }
     }
-    if (sst_window(w->stream, INT64_MIN, INT64_MAX, &view) == SST_OK) {
-        walk_view(w->stream, &view, w->row_bytes);
-    }
+    if (sst_window(w->stream, INT64_MIN, INT64_MAX, &view) == SST_OK) walk_view(w, &view);
 }
 
 static inline void walk_points(const walk_state *w) {
@@ -81,7 +127,7 @@ static inline void walk_points(const walk_state *w) {
     for (i = 0; i < 8; i++) {
         if (sst_at(w->stream, w->times[i], &view) == SST_OK) {
             WALK(view.count == 1);
-            walk_view(w->stream, &view, w->row_bytes);
+            walk_view(w, &view);
         }
         for (match = 0; match < 4; match++) {
             if (sst_locate(w->stream, w->times[i], (sst_match)match, &row) == SST_OK) {
@@ -96,25 +142,29 @@ static inline void walk_points(const walk_state *w) {
     }
 }
 
-static inline void walk_samples(const walk_state *w) {
-    size_t cell = w->items * 8 > w->row_bytes ? w->items * 8 : w->row_bytes;
-    uint8_t *values = (uint8_t *)malloc(8 * cell + 1);
+static inline void walk_samples(const walk_state *w, uint32_t field) {
+    const sst_field *f = &w->fields[field];
+    size_t bytes = walk_bytes_of(f), linear = walk_items(f) * 8;
+    uint8_t *values = (uint8_t *)malloc(8 * (linear > bytes ? linear : bytes) + 1);
     int64_t rows[8];
     int how, i;
     for (how = 0; values != NULL && how < 4; how++) {
-        if (sst_sample(w->stream, w->times, 8, (sst_sampling)how, values, rows) != SST_OK) continue;
+        if (sst_sample_field(w->stream, field, w->times, 8, (sst_sampling)how, values, rows) !=
+            SST_OK) continue;
+        WALK(!walk_ragged(f));
         for (i = 0; i < 8; i++) {
             WALK(rows[i] >= -1);
             WALK(rows[i] < 0 || (uint64_t)rows[i] < sst_rows(w->stream));
         }
-        walk_read(values, 8 * (how == SST_SAMPLE_LINEAR ? w->items * 8 : w->row_bytes));
+        walk_read(values, 8 * (how == SST_SAMPLE_LINEAR ? linear : bytes));
     }
     free(values);
 }
 
 /* Row by row, each column alone, from both ends. */
-static inline void walk_rows(const walk_state *w) {
-    uint8_t *value = (uint8_t *)malloc(w->row_bytes + 1);
+static inline void walk_rows(const walk_state *w, uint32_t field) {
+    size_t bytes = walk_bytes_of(&w->fields[field]);
+    uint8_t *value = (uint8_t *)malloc(bytes + 1);
     sst_view view;
     uint64_t i, row;
     int64_t number, time;
@@ -122,26 +172,18 @@ static inline void walk_rows(const walk_state *w) {
         row = i % 2 == 0 ? i / 2 : w->rows - 1 - i / 2;
         if (row > (uint64_t)INT64_MAX) continue;
         number = (int64_t)row;
-        if (sst_gather(w->stream, &number, 1, value, NULL) == SST_OK) {
-            walk_read(value, w->row_bytes);
+        if (sst_gather_field(w->stream, field, &number, 1, value) == SST_OK) {
+            walk_read(value, bytes);
         }
         if (sst_gather(w->stream, &number, 1, NULL, &time) == SST_OK) walk_read(&time, 8);
-        if (i % 8 == 0 && sst_slice(w->stream, row, 1, &view) == SST_OK) {
-            walk_view(w->stream, &view, w->row_bytes);
-        }
+        if (i % 8 == 0 && sst_slice(w->stream, row, 1, &view) == SST_OK) walk_view(w, &view);
     }
     free(value);
-    if (sst_slice(w->stream, 0, WALK_ROWS, &view) == SST_OK) {
-        walk_view(w->stream, &view, w->row_bytes);
-    }
-    if (sst_slice(w->stream, w->rows / 2, UINT64_MAX, &view) == SST_OK) {
-        walk_view(w->stream, &view, w->row_bytes);
-    }
+    if (sst_slice(w->stream, 0, WALK_ROWS, &view) == SST_OK) walk_view(w, &view);
+    if (sst_slice(w->stream, w->rows / 2, UINT64_MAX, &view) == SST_OK) walk_view(w, &view);
 }
 
 static inline void walk_stream(sst_stream *stream) {
-    static const size_t bytes[16] = {0, 1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 0, 0};
-    sst_stream_desc desc;
     int64_t first = 0, last = 0;
     const void *value;
     const char *key;
@@ -150,21 +192,21 @@ static inline void walk_stream(sst_stream *stream) {
     walk_state w;
     memset(&w, 0, sizeof w);
     w.stream = stream;
-    WALK(sst_stream_info(stream, &desc, &w.rows, NULL, NULL) == SST_OK);
+    WALK(sst_stream_info(stream, &w.desc, &w.rows, NULL, NULL) == SST_OK);
     sst_stream_info(stream, NULL, NULL, &first, &last);
-    WALK(desc.name != NULL && w.rows == sst_rows(stream));
-    walk_read(desc.name, strlen(desc.name));
-    w.type = desc.fields != NULL ? desc.fields[0].type : desc.type;
-    w.items = 1;
-    for (i = 0; i < 4; i++) {
-        uint32_t n = desc.fields != NULL ? desc.fields[0].shape[i] : desc.shape[i];
-        if (n == 0) break;
-        w.items *= n;
+    WALK(w.desc.name != NULL && w.rows == sst_rows(stream));
+    walk_read(w.desc.name, strlen(w.desc.name));
+    w.only.type = w.desc.type;
+    w.only.flags = w.desc.flags & SST_RAGGED;
+    memcpy(w.only.shape, w.desc.shape, sizeof w.only.shape);
+    w.fields = w.desc.fields != NULL ? w.desc.fields : &w.only;
+    w.field_count = w.desc.fields != NULL ? w.desc.field_count : 1;
+    for (i = 0; i < w.field_count; i++) {
+        WALK((uint32_t)w.fields[i].type >= 1 && (uint32_t)w.fields[i].type <= SST_BYTES);
+        WALK(walk_bytes_of(&w.fields[i]) <= SST_MAX_ROW_BYTES);
+        if (w.fields[i].name != NULL) walk_read(w.fields[i].name, strlen(w.fields[i].name));
     }
-    WALK((uint32_t)w.type >= 1 && (uint32_t)w.type <= SST_F64);
-    w.row_bytes = w.items * bytes[w.type];
-    WALK(w.row_bytes <= SST_MAX_ROW_BYTES);
-    while (w.lines < SST_MAX_TIMELINES && desc.timelines[w.lines] != NULL) w.lines++;
+    while (w.lines < SST_MAX_TIMELINES && w.desc.timelines[w.lines] != NULL) w.lines++;
     for (i = 0; i < 8; i++) {
         w.times[i] = (int64_t)((uint64_t)first + ((uint64_t)last - (uint64_t)first) / 6 * i);
     }
@@ -176,9 +218,10 @@ static inline void walk_stream(sst_stream *stream) {
     }
     walk_points(&w);
     walk_windows(&w);
-    if (w.row_bytes <= 1u << 16) {
-        walk_samples(&w);
-        walk_rows(&w);
+    for (i = 0; i < w.field_count && i < WALK_FIELDS; i++) {
+        if (walk_bytes_of(&w.fields[i]) > 1u << 16) continue;
+        walk_samples(&w, i);
+        walk_rows(&w, i);
     }
 }
 

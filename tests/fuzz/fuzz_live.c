@@ -61,12 +61,14 @@ static void walk_pair(pair *p, sim_disk *disk, const sst_allocator *allocator) {
     WALK((result == SST_OK) == (store != NULL) && error.result == result && error.what != NULL);
     if (result == SST_OK) {
         walk_store(store);
+        walk_changing = p->change != PAIR_STILL;
         if (p->change != PAIR_STILL) change_files(p, disk);
         if (p->change != PAIR_STILL || p->seed % 4 == 0) {
             result = sst_refresh(store);
             WALK(result <= SST_OK);
             walk_store(store);
         }
+        walk_changing = false;
     }
     WALK(sst_close(store) == SST_OK);
     if (result == SST_OK && p->change != PAIR_STILL) {

@@ -44,35 +44,83 @@ typedef struct seen {
     seen_stream stream[SEEN_STREAMS];
 } seen;
 
-/* The bytes of a row's value; 0: too many. */
-static size_t row_bytes(const sst_stream_desc *desc) {
-    static const size_t bytes[16] = {0, 1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 0, 0};
-    const uint32_t *shape = desc->fields != NULL ? desc->fields[0].shape : desc->shape;
-    size_t n = bytes[desc->fields != NULL ? desc->fields[0].type : desc->type];
+#define SEEN_FIELDS 8u
+
+/* Bytes of a fixed value, or of one item. */
+static size_t field_bytes(const sst_field *f) {
+    size_t n = ssti_type_bytes(f->type);
     int i;
-    for (i = 0; i < 4 && shape[i] != 0; i++) n = n > SEEN_ROW_BYTES ? n : n * shape[i];
-    return n > SEEN_ROW_BYTES ? 0 : n;
+    for (i = 0; i < 4 && f->shape[i] != 0; i++) n = n > SEEN_ROW_BYTES ? n : n * f->shape[i];
+    return n;
 }
 
-static uint64_t hash_row(int64_t time, const int64_t *lines, const void *value, size_t size) {
+static bool field_ragged(const sst_field *f) {
+    return f->type > SST_F64 || (f->flags & SST_RAGGED) != 0;
+}
+
+/* The fields of a description, whether it names them or not. */
+static const sst_field *fields_of(const sst_stream_desc *desc, sst_field *only, uint32_t *count) {
+    *count = desc->fields != NULL ? desc->field_count : 1;
+    if (desc->fields != NULL) return desc->fields;
+    memset(only, 0, sizeof *only);
+    only->type = desc->type;
+    only->flags = desc->flags & SST_RAGGED;
+    memcpy(only->shape, desc->shape, sizeof only->shape);
+    return only;
+}
+
+/* The bytes of a row's fixed fields and of an item of each other; 0: too many, or too many
+ * fields. */
+static size_t row_bytes(const sst_stream_desc *desc) {
+    sst_field only;
+    uint32_t i, count;
+    const sst_field *f = fields_of(desc, &only, &count);
+    size_t n = 0;
+    for (i = 0; i < count && n <= SEEN_ROW_BYTES; i++) n += field_bytes(&f[i]);
+    return n > SEEN_ROW_BYTES || count > SEEN_FIELDS ? 0 : n;
+}
+
+/* A row's hash: of its time and timelines, then of its cells, one after the other. */
+static uint64_t hash_clocks(int64_t time, const int64_t *lines) {
     uint64_t hash = ssti_check_step(1, (uint64_t)time);
     int i;
-    for (i = 0; i < SST_MAX_TIMELINES && lines != NULL; i++) {
-        hash = ssti_check_step(hash, (uint64_t)lines[i]);
-    }
-    return ssti_check_bytes(hash, (const uint8_t *)value, size) | 1;
+    for (i = 0; i < SST_MAX_TIMELINES; i++) hash = ssti_check_step(hash, (uint64_t)lines[i]);
+    return hash;
+}
+
+static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size) {
+    return ssti_check_bytes(ssti_check_step(hash, size), (const uint8_t *)bytes, size, 0);
 }
 
 /* 0: it cannot be read. */
-static uint64_t look_at_row(sst_stream *stream, uint64_t row, size_t size) {
+static uint64_t look_at_row(sst_stream *stream, uint64_t row) {
     int64_t lines[SST_MAX_TIMELINES] = {0};
+    sst_stream_desc desc;
+    sst_field only;
+    const sst_field *f;
+    uint64_t hash;
+    uint32_t i, count;
     sst_view view;
-    int i;
     if (sst_slice(stream, row, 1, &view) != SST_OK || view.count != 1) return 0;
+    WALK(sst_stream_info(stream, &desc, NULL, NULL, NULL) == SST_OK);
+    f = fields_of(&desc, &only, &count);
     for (i = 0; i < SST_MAX_TIMELINES; i++) {
         if (view.timelines[i] != NULL) lines[i] = view.timelines[i][0];
     }
-    return hash_row(view.times[0], lines, view.values, size);
+    hash = hash_clocks(view.times == NULL ? 0 : view.times[0], lines);
+    if (view.tags != NULL) hash = hash_bytes(hash, view.tags, 4);
+    if (view.key_offsets != NULL) {
+        hash = hash_bytes(hash, view.keys + view.key_offsets[0],
+                          view.key_offsets[1] - view.key_offsets[0]);
+    }
+    for (i = 0; i < count; i++) {
+        const uint8_t *values = (const uint8_t *)view.columns[i].values;
+        const uint32_t *offsets = view.columns[i].offsets;
+        size_t bytes = field_bytes(&f[i]);
+        if (offsets == NULL) hash = hash_bytes(hash, values, bytes);
+        else hash = hash_bytes(hash, values + offsets[0] * bytes, (offsets[1] - offsets[0]) * bytes);
+    }
+    return hash | 1;
 }
 
 static void look_at_stream(sst_stream *stream, seen_stream *s) {
@@ -84,11 +132,11 @@ static void look_at_stream(sst_stream *stream, seen_stream *s) {
     snprintf(s->name, sizeof s->name, "%.31s", desc.name);
     size = row_bytes(&desc);
     /* Whoever asks for everything finds out whether the index lies. */
-    if (size != 0) (void)sst_window(stream, INT64_MIN, INT64_MAX, &view);
+    if (size != 0) (void)sst_slice(stream, 0, UINT64_MAX, &view);
     s->rows = sst_rows(stream);
     for (i = 0; i < SEEN_ROWS; i++) {
         s->row[i] = i < SEEN_ROWS / 2 ? i : s->rows - 1 - (i - SEEN_ROWS / 2);
-        s->hash[i] = i >= s->rows || size == 0 ? 0 : look_at_row(stream, s->row[i], size);
+        s->hash[i] = i >= s->rows || size == 0 ? 0 : look_at_row(stream, s->row[i]);
         if (s->hash[i] != 0 && s->row[i] >= s->least) s->least = s->row[i] + 1;
     }
 }
@@ -110,13 +158,11 @@ static void look(sst_store *store, seen *what) {
 }
 
 static void same_stream(sst_stream *stream, const seen_stream *s, bool exactly) {
-    sst_stream_desc desc;
     uint32_t k;
     WALK(sst_rows(stream) >= s->rows && (!exactly || sst_rows(stream) <= s->rows));
-    WALK(sst_stream_info(stream, &desc, NULL, NULL, NULL) == SST_OK);
     for (k = 0; k < SEEN_ROWS; k++) {
         if (s->hash[k] == 0) continue;
-        WALK(look_at_row(stream, s->row[k], row_bytes(&desc)) == s->hash[k]);
+        WALK(look_at_row(stream, s->row[k]) == s->hash[k]);
     }
 }
 
@@ -136,33 +182,62 @@ static void same(sst_store *store, const seen *before, bool exactly) {
 
 /* ---- appending to any stream ---------------------------------------------------------------- */
 
+/* Makes a row for any stream, and its hash. */
+static uint64_t make_row(const sst_stream_desc *desc, sst_row *row, sst_cell *cells,
+                         uint64_t *state) {
+    static uint8_t value[4 * SEEN_ROW_BYTES], key[9];
+    static int64_t lines[SST_MAX_TIMELINES];
+    sst_field only;
+    uint32_t i, count;
+    const sst_field *f = fields_of(desc, &only, &count);
+    uint64_t hash;
+    memset(value, (int)fuzz_below(state, 2), sizeof value);
+    memset(lines, 0, sizeof lines);
+    for (i = 0; i < SST_MAX_TIMELINES && desc->timelines[i] != NULL; i++) {
+        lines[i] = (int64_t)fuzz_below(state, 1000);
+    }
+    row->timelines = desc->timelines[0] == NULL ? NULL : lines;
+    row->cells = cells;
+    hash = hash_clocks((desc->flags & SST_UNTIMED) != 0 ? 0 : row->time, lines);
+    if ((desc->flags & SST_TAGGED) != 0) {
+        row->tag = (uint32_t)fuzz_next(state);
+        hash = hash_bytes(hash, &row->tag, 4);
+    }
+    if ((desc->flags & SST_KEYED) != 0) {
+        row->key.kind = SST_KEY_BYTES;
+        row->key.size = (uint32_t)fuzz_below(state, sizeof key);
+        row->key.bytes = key + 1;
+        key[0] = SST_KEY_BYTES;
+        hash = hash_bytes(hash, key, row->key.size + 1);
+    }
+    for (i = 0; i < count; i++) {
+        cells[i].data = value;
+        cells[i].count = field_ragged(&f[i]) ? (size_t)fuzz_below(state, 4) : 1;
+        hash = hash_bytes(hash, value, cells[i].count * field_bytes(&f[i]));
+    }
+    return hash | 1;
+}
+
 /* Appends to a stream, whatever it is, and finds the rows there. */
 static void append_some(sst_stream *stream, uint64_t *state) {
-    static uint8_t value[SEEN_ROW_BYTES];
-    int64_t lines[SST_MAX_TIMELINES] = {0}, last;
-    uint64_t rows, n = fuzz_below(state, 12), i;
+    int64_t last;
+    uint64_t rows, n = fuzz_below(state, 12), hash;
+    sst_cell cells[SEEN_FIELDS];
     sst_stream_desc desc;
     sst_row row;
-    size_t size;
     if (sst_stream_info(stream, &desc, &rows, NULL, &last) != SST_OK) return;
-    size = row_bytes(&desc);
-    for (; n > 0 && size != 0 && (rows == 0 || last < INT64_MAX); n--) {
+    for (; n > 0 && row_bytes(&desc) != 0 && (rows == 0 || last < INT64_MAX); n--) {
         uint64_t before = sst_rows(stream);
         int result;
         memset(&row, 0, sizeof row);
-        memset(value, (int)fuzz_below(state, 2), size);
-        for (i = 0; i < SST_MAX_TIMELINES && desc.timelines[i] != NULL; i++) {
-            lines[i] = (int64_t)fuzz_below(state, 1000);
-        }
         row.time = rows == 0 ? 0 : last + 1;
-        row.value = value;
-        row.timelines = desc.timelines[0] == NULL ? NULL : lines;
+        hash = make_row(&desc, &row, cells, state);
         result = sst_append_row(stream, &row);
         WALK(result == SST_OK || result == SST_ERR_FINISHED || result == SST_ERR_LIMIT ||
              result == SST_ERR_FULL);
         if (result != SST_OK) return;
         WALK(sst_rows(stream) == before + 1);
-        WALK(look_at_row(stream, before, size) == hash_row(row.time, lines, value, size));
+        WALK(look_at_row(stream, before) == hash);
         last = row.time;
         rows = before + 1;
     }

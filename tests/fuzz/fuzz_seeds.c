@@ -110,6 +110,72 @@ static void finish(sst_store *store, const char *name) {
     must(sst_close(store), "sst_close");
 }
 
+/* A stream of the other kinds: points, a number and a name, with what the flags say. */
+static sst_stream *new_mixed(sst_store *store, const char *name, uint32_t flags) {
+    sst_field fields[3];
+    sst_stream_desc desc;
+    sst_stream *stream;
+    memset(&desc, 0, sizeof desc);
+    memset(fields, 0, sizeof fields);
+    fields[0].name = "points";
+    fields[0].type = SST_U16;
+    fields[0].shape[0] = 3;
+    fields[0].flags = SST_RAGGED;
+    fields[1].name = "health";
+    fields[1].type = SST_I32;
+    fields[2].name = "text";
+    fields[2].type = SST_TEXT;
+    desc.name = name;
+    desc.flags = flags;
+    desc.fields = fields;
+    desc.field_count = 3;
+    must(sst_stream_create(store, &desc, &stream), "sst_stream_create");
+    return stream;
+}
+
+static void append_mixed(sst_stream *stream, int64_t first, int64_t rows) {
+    static const char text[] = "some text, none of it long; but now and then there is much more";
+    sst_stream_desc desc;
+    sst_cell cells[3];
+    sst_row row;
+    int32_t health;
+    int64_t i;
+    sst_stream_info(stream, &desc, NULL, NULL, NULL);
+    for (i = first; i < first + rows; i++) {
+        memset(&row, 0, sizeof row);
+        row.time = (desc.flags & SST_EQUAL_TIMES) != 0 ? i / 3 : i * 5;
+        row.tag = (desc.flags & SST_TAGGED) != 0 ? (uint32_t)i % 3 : 0;
+        if ((desc.flags & SST_KEYED) != 0) {
+            row.key.kind = i % 2 == 0 ? SST_KEY_I64 : SST_KEY_TEXT;
+            row.key.number = i;
+            row.key.bytes = text;
+            row.key.size = (uint32_t)i % 9;
+            row.flags = i % 5 == 0 ? SST_ROW_REMOVED : 0;
+        }
+        health = (int32_t)i;
+        cells[0].data = text;
+        cells[0].count = i % 11 == 10 ? 10 : (size_t)i % 4;
+        cells[1].data = &health;
+        cells[1].count = 1;
+        cells[2].data = text;
+        cells[2].count = (size_t)(i * 7 % 13);
+        row.cells = cells;
+        must(sst_append_row(stream, &row), "sst_append_row");
+    }
+}
+
+static void mixed_streams(void) {
+    sst_store *store = new_store();
+    sst_stream *stream = new_mixed(store, "m", SST_TAGGED | SST_EQUAL_TIMES);
+    append_mixed(stream, 0, 30);
+    must(sst_flush(store), "sst_flush");
+    append_mixed(stream, 30, 5);
+    finish(store, "mixed");
+    store = new_store();
+    append_mixed(new_mixed(store, "k", SST_KEYED | SST_UNTIMED), 0, 40);
+    finish(store, "keyed");
+}
+
 static void empty_stores(void) {
     sst_store *store = new_store();
     finish(store, "empty");
@@ -274,6 +340,22 @@ static void short_recording(void) {
     recording_end(r);
 }
 
+/* The other kinds of rows, in the tail and in blocks. */
+static void mixed_recording(uint32_t flags, const char *name) {
+    recording *r = recording_new(0, 0);
+    char other[64];
+    uint64_t first = length(r);
+    r->stream[0] = new_mixed(r->store, "a", flags);
+    append_mixed(r->stream[0], 0, 9);
+    save_pair(r, name, 0, 0);
+    append_mixed(r->stream[0], 9, 40);
+    snprintf(other, sizeof other, "%s_on", name);
+    save_pair(r, other, 0, 0);
+    snprintf(other, sizeof other, "%s_grows", name);
+    save_pair(r, other, 16, first);
+    recording_end(r);
+}
+
 static void long_recording(void) {
     recording *r = recording_new(0, 3);
     uint64_t first = length(r);
@@ -316,6 +398,8 @@ static void odd_recordings(void) {
 static void pairs(void) {
     short_recording();
     long_recording();
+    mixed_recording(SST_TAGGED | SST_EQUAL_TIMES, "mixed");
+    mixed_recording(SST_KEYED | SST_UNTIMED, "keyed");
     odd_recordings();
 }
 
@@ -351,6 +435,7 @@ int main(int count, char **arguments) {
     empty_stores();
     one_stream();
     several_streams();
+    mixed_streams();
     large_rows();
     two_images();
     enter("live");
