@@ -82,11 +82,12 @@ static model_stream *add_stream(fixture *f, const char *name, sst_type type, uin
     model_stream *m = &f->truth.stream[f->truth.count++];
     memset(m, 0, sizeof *m);
     snprintf(m->name, sizeof m->name, "%s", name);
-    m->type = type;
-    m->shape[0] = dimension;
+    m->fields = 1;
+    m->field[0].type = type;
+    m->field[0].shape[0] = dimension;
+    m->field[0].value_style = 1;
     m->lines = lines;
     m->time_style = 1;
-    m->value_style = 1;
     m->line_style[0] = 1;       /* sorted, with equal times */
     m->line_style[1] = 2;       /* not sorted */
     model_measure(m);
@@ -95,16 +96,8 @@ static model_stream *add_stream(fixture *f, const char *name, sst_type type, uin
 
 static void append_rows(model_stream *m, sst_stream *stream, uint64_t rows, uint64_t *random) {
     uint64_t i, n = model_prepare(m, rows, random);
-    uint32_t k;
     for (i = 0; i < n; i++) {
-        int64_t lines[SST_MAX_TIMELINES];
-        sst_row row;
-        memset(&row, 0, sizeof row);
-        row.time = m->times[m->rows];
-        row.value = model_row(m, m->rows);
-        for (k = 0; k < m->lines; k++) lines[k] = m->line[k][m->rows];
-        if (m->lines > 0) row.timelines = lines;
-        CHECK_INT(sst_append_row(stream, &row), SST_OK);
+        CHECK_INT(model_append(m, m->rows, stream), SST_OK);
         model_commit(m, 1);
     }
 }
@@ -138,7 +131,7 @@ static void keep_image(fixture *f, sst_store *store) {
 static sst_store *open_streams(fixture *f, sst_stream **streams, uint32_t block_bytes) {
     sst_options options;
     sst_stream_desc desc;
-    sst_field field;
+    sst_field field[MODEL_FIELDS];
     sst_store *store;
     uint32_t i;
     memset(&options, 0, sizeof options);
@@ -146,7 +139,7 @@ static sst_store *open_streams(fixture *f, sst_stream **streams, uint32_t block_
     options.block_bytes = block_bytes;
     CHECK_INT(sst_create(NULL, &options, &store), SST_OK);
     for (i = 0; i < f->truth.count; i++) {
-        model_describe(&f->truth.stream[i], &desc, &field);
+        model_describe(&f->truth.stream[i], &desc, field);
         CHECK_INT(sst_stream_create(store, &desc, &streams[i]), SST_OK);
     }
     return store;
@@ -319,7 +312,7 @@ static void check_values(const checked *c, uint32_t block, uint64_t row) {
     int64_t number = (int64_t)row;
     int result = sst_gather(c->handle, &number, 1, value, NULL);
     check_result(c, block, row, result, column_answer(c, block, MEND_VALUES));
-    if (result == SST_OK) MODEL(memcmp(value, model_row(c->m, row), c->m->row_bytes) == 0);
+    if (result == SST_OK) MODEL(model_same_value(c->m, 0, row, value));
 }
 
 static void check_time(const checked *c, uint32_t block, uint64_t row) {
@@ -753,8 +746,8 @@ static void image_in_image(void) {
     for (i = 0; i < 2; i++) {
         model_stream *m = &nest.truth.stream[0];
         model_prepare(m, 1, &random);
-        memcpy(model_row(m, i), small_image.bytes, (size_t)small_image.size);
-        CHECK_INT(sst_append(stream[0], m->times[i], model_row(m, i)), SST_OK);
+        memcpy(model_value(m, 0, i), small_image.bytes, (size_t)small_image.size);
+        CHECK_INT(sst_append(stream[0], m->times[i], model_value(m, 0, i)), SST_OK);
         model_commit(m, 1);
     }
     append_rows(&nest.truth.stream[1], stream[1], 30, &random);
@@ -800,7 +793,7 @@ static void check_pieces(fixture *f, const block_map *b, uint32_t column, uint64
         int result = sst_gather(stream, &number, 1, value, NULL);
         CHECK_INT(result, hit ? SST_ERR_CORRUPT : SST_OK);
         if (!hit && result == SST_OK) {
-            CHECK_BYTES(value, model_row(&f->truth.stream[0], row), PIECE_ROW);
+            CHECK_BYTES(value, model_value(&f->truth.stream[0], 0, row), PIECE_ROW);
         }
     }
     CHECK_INT(sst_verify(store, NULL), SST_ERR_CORRUPT);
@@ -878,7 +871,7 @@ static void check_rows_only(const fixture *f, sst_store *store) {
             int result = sst_gather(stream, &row, 1, value, NULL);
             MODEL(result == SST_OK || lost(result) || (uint64_t)row >= sst_rows(stream));
             if (result != SST_OK) continue;
-            MODEL(memcmp(value, model_row(m, (uint64_t)row), m->row_bytes) == 0);
+            MODEL(model_same_value(m, 0, (uint64_t)row, value));
         }
     }
 }
@@ -1253,11 +1246,11 @@ static fixture closed_file, crashed_file;
 static void record_file(fixture *f, sst_store *store) {
     sst_stream *stream[4];
     sst_stream_desc desc;
-    sst_field field;
+    sst_field field[MODEL_FIELDS];
     uint64_t random = 17;
     uint32_t i, k;
     for (i = 0; i < 3; i++) {
-        model_describe(&f->truth.stream[i], &desc, &field);
+        model_describe(&f->truth.stream[i], &desc, field);
         CHECK_INT(sst_stream_create(store, &desc, &stream[i]), SST_OK);
     }
     set_metas(f, store, stream[0]);
@@ -1267,7 +1260,7 @@ static void record_file(fixture *f, sst_store *store) {
         append_rows(&f->truth.stream[2], stream[2], 1, &random);
         CHECK_INT(k == 1 ? sst_sync(store) : sst_flush(store), SST_OK);
         if (k != 2) continue;
-        model_describe(&f->truth.stream[3], &desc, &field);
+        model_describe(&f->truth.stream[3], &desc, field);
         CHECK_INT(sst_stream_create(store, &desc, &stream[3]), SST_OK);
         append_rows(&f->truth.stream[3], stream[3], 20, &random);
         CHECK_INT(sst_stream_finish(stream[3]), SST_OK);
@@ -1358,21 +1351,14 @@ static void files_unmapped(void) {
 /* Appends the rows that were prepared, where the stream has all that came before. added[i]: so
  * many. */
 static void append_more(const fixture *f, sst_store *store, uint64_t *added) {
-    uint32_t i, k, n;
+    uint32_t i, k;
     for (i = 0; i < f->truth.count; i++) {
         const model_stream *m = &f->truth.stream[i];
         sst_stream *stream;
         added[i] = 0;
         if (sst_stream_open(store, m->name, &stream) != SST_OK || m->finished) continue;
         for (k = 0; k < MORE_ROWS && sst_rows(stream) == m->rows + k; k++) {
-            int64_t lines[SST_MAX_TIMELINES];
-            sst_row row;
-            memset(&row, 0, sizeof row);
-            row.time = m->times[m->rows + k];
-            row.value = model_row(m, m->rows + k);
-            for (n = 0; n < m->lines; n++) lines[n] = m->line[n][m->rows + k];
-            if (m->lines > 0) row.timelines = lines;
-            MODEL_INT(sst_append_row(stream, &row), SST_OK);
+            MODEL_INT(model_append(m, m->rows + k, stream), SST_OK);
             added[i]++;
         }
     }
@@ -1399,7 +1385,7 @@ static void check_recovered(const fixture *f, const verdict *v, const uint64_t *
         for (k = 0; k < added[i]; k++) {
             int64_t row = (int64_t)(c.m->rows + k);
             MODEL_INT(sst_gather(c.handle, &row, 1, value, NULL), SST_OK);
-            MODEL(memcmp(value, model_row(c.m, (uint64_t)row), c.m->row_bytes) == 0);
+            MODEL(model_same_value(c.m, 0, (uint64_t)row, value));
         }
     }
     if (!v->weak) {
@@ -1577,7 +1563,7 @@ static void append_self(model_stream *m, sst_stream *stream, const char *file, u
     const uint8_t *bytes = sim_bytes(&disk, file, &size);
     uint8_t *row;
     CHECK_INT(model_prepare(m, 1, random), 1);
-    row = model_row(m, m->rows);
+    row = model_value(m, 0, m->rows);
     memset(row, 0, m->row_bytes);
     at = size > m->row_bytes ? test_below(random, (size - m->row_bytes) / 64 + 1) * 64 : 0;
     if (m->rows == 0) at = 0;
@@ -1593,7 +1579,7 @@ static void record_self(self *s) {
     sst_options options;
     sst_stream *stream[4];
     sst_stream_desc desc;
-    sst_field field;
+    sst_field field[MODEL_FIELDS];
     sst_store *store;
     uint64_t random = 77;
     uint32_t i, k;
@@ -1607,7 +1593,7 @@ static void record_self(self *s) {
     add_stream(f, "number", SST_I32, 0, 0);
     REQUIRE(sst_create(FILE_PATH, &options, &store) == SST_OK);
     for (i = 0; i < 4; i++) {
-        model_describe(&f->truth.stream[i], &desc, &field);
+        model_describe(&f->truth.stream[i], &desc, field);
         CHECK_INT(sst_stream_create(store, &desc, &stream[i]), SST_OK);
     }
     for (k = 0; k < SELF_ROWS; k++) {
@@ -1642,7 +1628,7 @@ static uint64_t check_self_rows(const fixture *f, sst_store *store, bool damaged
             MODEL(result == SST_OK || (damaged && lost(result)));
             if (result != SST_OK) continue;
             MODEL(time == m->times[row]);
-            MODEL(memcmp(value, model_row(m, (uint64_t)row), m->row_bytes) == 0);
+            MODEL(model_same_value(m, 0, (uint64_t)row, value));
         }
         sst_stream_close(stream);
     }
