@@ -811,13 +811,8 @@ static inline void model_query_at(const model_source *s, uint64_t *random) {
     sst_view view;
     int result;
     memset(&view, 0xA5, sizeof view);
-    if (test_below(random, 4) == 0) {
-        result = sst_snapshot(&s->handle, 1, time, &view);
-        if (!MODEL_INT(result, SST_OK)) return;
-    } else {
-        result = sst_at(s->handle, time, &view);
-        if (!MODEL_INT(result, want < 0 ? SST_ERR_NOT_FOUND : SST_OK)) return;
-    }
+    result = sst_at(s->handle, time, &view);
+    if (!MODEL_INT(result, want < 0 ? SST_ERR_NOT_FOUND : SST_OK)) return;
     if (want < 0) model_check_empty(m, &view);
     else model_check_view(s, &view, &range);
 }
@@ -978,35 +973,96 @@ static inline void model_query_gather(const model_source *s, uint64_t *random) {
     free(values);
 }
 
-/* Steps through the stream from some time on, to and fro. */
-static inline void model_query_replay(const model_source *s, uint64_t *random) {
-    const model_stream *m = s->model;
-    model_source source = {m, s->handle, NULL, false};
-    int64_t time = model_pick_time(m->times, m->rows, random), want;
-    uint64_t steps = test_below(random, 30), next;
-    uint64_t back = test_below(random, 4);
+/* Where the next row of n streams comes from (back: the one before), by the order of time, then of
+ * the array; -1: there is none. next[n]: the rows behind the cursor. */
+static inline int model_merge(const model_source *s, size_t n, const uint64_t *next, bool back) {
+    int place = -1;
+    int64_t best = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        const model_stream *m = s[i].model;
+        int64_t time;
+        if (back ? next[i] == 0 : next[i] == m->rows) continue;
+        time = m->times[back ? next[i] - 1 : next[i]];
+        if (place >= 0 && (back ? time < best : time >= best)) continue;
+        place = (int)i;
+        best = time;
+    }
+    return place;
+}
+
+/* One step of a replay of n streams. */
+static inline bool model_replay_step(sst_replay *replay, const model_source *s, size_t n,
+                                     uint64_t *next, bool back) {
+    int want = model_merge(s, n, next, back);
+    size_t place = 99;
+    model_source source = {NULL, NULL, NULL, false};
+    model_range range = {0, 1, -1, 0};
+    sst_view view;
+    int result = back ? sst_replay_prev(replay, &place, &view)
+                      : sst_replay_next(replay, &place, &view);
+    if (!MODEL_INT(result, want < 0 ? SST_ERR_NOT_FOUND : SST_OK)) return false;
+    if (want < 0) return MODEL_INT(view.count, 0);
+    if (!MODEL_INT(place, want)) return false;
+    source.model = s[want].model;
+    range.first = back ? --next[want] : next[want]++;
+    return model_check_view(&source, &view, &range);
+}
+
+static inline void model_replay_seek(const model_source *s, size_t n, int64_t time,
+                                     uint64_t *next) {
+    size_t i;
+    for (i = 0; i < n; i++) {
+        const model_stream *m = s[i].model;
+        int64_t row = model_find(m->times, m->rows, time, SST_AT_OR_AFTER);
+        next[i] = row < 0 ? m->rows : (uint64_t)row;
+    }
+}
+
+/* Steps through streams from some time on, to and fro. All of them have times. */
+static inline void model_query_replay(const model_source *s, size_t n, uint64_t *random) {
+    const model_stream *m = s[test_below(random, n)].model;
+    int64_t time = model_pick_time(m->times, m->rows, random);
+    uint64_t steps = test_below(random, 20 + 10 * n), back = test_below(random, 4);
+    uint64_t next[MODEL_STREAMS];
+    sst_stream *handles[MODEL_STREAMS];
     sst_replay *replay = NULL;
-    if (!MODEL_INT(sst_replay_open(&s->handle, 1, time, &replay), SST_OK)) return;
+    size_t i;
+    for (i = 0; i < n; i++) handles[i] = s[i].handle;
+    if (!MODEL_INT(sst_replay_open(handles, n, time, &replay), SST_OK)) return;
     if (test_below(random, 2) == 0) {
         time = model_pick_time(m->times, m->rows, random);
         MODEL_INT(sst_replay_seek(replay, time), SST_OK);
     }
-    want = model_find(m->times, m->rows, time, SST_AT_OR_AFTER);
-    next = want < 0 ? m->rows : (uint64_t)want;
-    for (; steps > 0 && !model_failed; steps--) {
-        bool forward = test_below(random, 4) >= back;
-        bool there = forward ? next < m->rows : next > 0;
-        model_range range = {forward ? next : next - 1, 1, -1, 0};
-        size_t place = 1;
-        sst_view view;
-        int result = forward ? sst_replay_next(replay, &place, &view)
-                             : sst_replay_prev(replay, &place, &view);
-        if (!MODEL_INT(result, there ? SST_OK : SST_ERR_NOT_FOUND)) break;
-        MODEL(there ? place == 0 : view.count == 0);
-        if (there) model_check_view(&source, &view, &range);
-        if (there) next = forward ? next + 1 : next - 1;
-    }
+    model_replay_seek(s, n, time, next);
+    while (steps-- > 0 && model_replay_step(replay, s, n, next, test_below(random, 4) < back)) {}
     sst_replay_close(replay);
+}
+
+/* The state of n streams, which all have times, at some time. Each handle is there once. */
+static inline void model_query_snapshot(const model_source *s, size_t n, uint64_t *random) {
+    const model_stream *m = s[test_below(random, n)].model;
+    int64_t times[2], rows[2 * MODEL_STREAMS], want;
+    sst_stream *handles[MODEL_STREAMS];
+    sst_view views[MODEL_STREAMS];
+    size_t i, k;
+    for (i = 0; i < n; i++) handles[i] = s[i].handle;
+    for (k = 0; k < 2; k++) times[k] = model_pick_time(m->times, m->rows, random);
+    MODEL_INT(sst_snapshot_rows(handles, n, times, 2, rows), SST_OK);
+    if (!MODEL_INT(sst_snapshot(handles, n, times[0], views), SST_OK)) return;
+    for (i = 0; i < n; i++) {
+        model_range range = {0, 1, -1, 0};
+        for (k = 0; k < 2; k++) {
+            want = model_find(s[i].model->times, s[i].model->rows, times[k], SST_AT_OR_BEFORE);
+            MODEL_INT(rows[k * n + i], want);
+        }
+        if (rows[i] < 0) {
+            model_check_empty(s[i].model, &views[i]);
+            continue;
+        }
+        range.first = (uint64_t)rows[i];
+        model_check_view(&s[i], &views[i], &range);
+    }
 }
 
 /* A stream without times refuses every question by time. */
@@ -1166,7 +1222,7 @@ static inline void model_query_by_time(const model_source *s, uint64_t *random) 
     case 0: case 1: case 2: case 3: model_query_locate(s, random); break;
     case 4: case 5: model_query_at(s, random); break;
     case 6: case 7: case 8: case 9: model_query_window(s, random); break;
-    case 10: model_query_replay(s, random); break;
+    case 10: model_query_replay(s, 1, random); break;
     default: model_query_sample(s, random); break;
     }
 }

@@ -14,11 +14,11 @@
 
 /* With MODEL_FILES the stores are files, which are closed, crash and are reopened. */
 #ifdef MODEL_FILES
-#define MODEL_STORE_OPS 22
+#define MODEL_STORE_OPS 23
 #define MODEL_ROUNDS 600
 static char model_folder[300];
 #else
-#define MODEL_STORE_OPS 16
+#define MODEL_STORE_OPS 17
 #define MODEL_ROUNDS 5000
 #endif
 
@@ -684,6 +684,34 @@ static void op_append_bad(run *r, uint32_t i) {
     MODEL_INT(sst_rows(r->writer[i]), m->rows);
 }
 
+/* ---- several streams at once -------------------------------------------------------------- */
+
+/* Replays and snapshots of some streams; one without times among them is refused. */
+static void op_together(run *r) {
+    model_source s[MODEL_STREAMS];
+    sst_stream *handles[MODEL_STREAMS];
+    sst_replay *replay = NULL;
+    sst_view views[MODEL_STREAMS];
+    size_t n = 0;
+    uint32_t i, start = (uint32_t)test_below(&r->random, r->model.count);
+    bool timed = true, any = chance(r, 8);
+    for (i = 0; i < r->model.count; i++) {
+        s[n] = source_of(r, (start + i) % r->model.count);
+        if (chance(r, 3) || (!any && !model_timed(s[n].model))) continue;
+        timed = timed && model_timed(s[n].model);
+        handles[n] = s[n].handle;
+        n++;
+    }
+    if (n == 0) return;
+    if (timed) {
+        model_query_replay(s, n, &r->random);
+        model_query_snapshot(s, n, &r->random);
+    } else {
+        MODEL_INT(sst_replay_open(handles, n, 0, &replay), SST_ERR_STATE);
+        MODEL_INT(sst_snapshot(handles, n, 0, views), SST_ERR_STATE);
+    }
+}
+
 /* ---- metadata ----------------------------------------------------------------------------- */
 
 /* Remembers a lent value, which stays until its key is set or removed. */
@@ -1135,6 +1163,7 @@ static void op_on_store(run *r) {
     case 6: case 7: case 8: case 9: op_snapshot(r); break;
     case 10: op_snapshot_refuses(r); break;
     case 11: op_verify(r); break;
+    case 14: op_together(r); break;
     case 12: check_names(r->store, &r->model); break;
     case 13: model_check_holds(&r->holds); check_lent(r); break;
 #ifdef MODEL_FILES
