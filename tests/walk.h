@@ -10,6 +10,7 @@
 
 #define WALK_STREAMS 24         /* looked at in one store */
 #define WALK_ROWS 400           /* of one stream, in one view */
+#define WALK_FIELDS 8           /* of one stream, one by one */
 
 static volatile uint32_t walk_sink;
 
@@ -30,28 +31,61 @@ static inline void walk_read(const void *bytes, size_t size) {
     walk_sink = sum;
 }
 
-/* Rows of a stream may change while it is walked: when an index is found to lie. */
-static inline void walk_view(sst_stream *stream, const sst_view *view, size_t row_bytes) {
-    uint64_t rows = sst_rows(stream);
-    uint32_t k;
-    WALK(view->count <= rows);
-    if (view->count == 0) return;
-    WALK(view->first_row < rows && view->count <= rows - view->first_row);
-    walk_read(view->times, (size_t)view->count * 8);
-    walk_read(view->values, (size_t)view->count * row_bytes);
-    for (k = 0; k < SST_MAX_TIMELINES; k++) {
-        if (view->timelines[k] != NULL) walk_read(view->timelines[k], (size_t)view->count * 8);
-    }
-}
+/* A field of the stream, of which rows are walked. */
+typedef struct walk_field {
+    size_t row_bytes, items;
+} walk_field;
 
 typedef struct walk_state {
     sst_stream *stream;
-    size_t row_bytes, items;
-    sst_type type;
-    uint32_t lines;
+    sst_stream_desc desc;
+    uint32_t fields, lines;
     uint64_t rows;
     int64_t times[8];           /* to ask for */
 } walk_state;
+
+/* The numbers in a declaration are anybody's, but no row is larger than the limit. */
+static inline walk_field walk_field_at(const walk_state *w, uint32_t at) {
+    static const size_t bytes[16] = {0, 1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 0, 0};
+    const sst_field *field = w->desc.fields != NULL ? &w->desc.fields[at] : NULL;
+    sst_type type = field != NULL ? field->type : w->desc.type;
+    const uint32_t *shape = field != NULL ? field->shape : w->desc.shape;
+    walk_field out = {0, 1};
+    int i;
+    WALK((uint32_t)type >= 1 && (uint32_t)type <= SST_F64);
+    for (i = 0; i < 4 && shape[i] != 0; i++) out.items *= shape[i];
+    out.row_bytes = out.items * bytes[type];
+    WALK(out.row_bytes <= SST_MAX_ROW_BYTES);
+    return out;
+}
+
+static inline void walk_columns(const walk_state *w, const sst_view *view) {
+    uint32_t k;
+    WALK(view->column_count == w->fields && view->columns != NULL);
+    WALK(view->columns[0].values == view->values);
+    for (k = 0; k < w->fields; k++) {
+        WALK(view->columns[k].offsets == NULL);
+        walk_read(view->columns[k].values, (size_t)view->count * walk_field_at(w, k).row_bytes);
+    }
+}
+
+/* Rows of a stream may change while it is walked: when an index is found to lie. */
+static inline void walk_view(const walk_state *w, const sst_view *view) {
+    uint64_t rows = sst_rows(w->stream);
+    uint32_t k;
+    WALK(view->count <= rows);
+    WALK((view->times != NULL) == ((w->desc.flags & SST_UNTIMED) == 0));
+    WALK((view->tags != NULL) == ((w->desc.flags & SST_TAGGED) != 0));
+    if (view->count == 0) return;
+    WALK(view->first_row < rows && view->count <= rows - view->first_row);
+    if (view->times != NULL) walk_read(view->times, (size_t)view->count * 8);
+    if (view->tags != NULL) walk_read(view->tags, (size_t)view->count * 4);
+    for (k = 0; k < SST_MAX_TIMELINES; k++) {
+        WALK((view->timelines[k] != NULL) == (k < w->lines));
+        if (k < w->lines) walk_read(view->timelines[k], (size_t)view->count * 8);
+    }
+    walk_columns(w, view);
+}
 
 static inline void walk_windows(const walk_state *w) {
     static const uint32_t flags[4] = {0, SST_HALF_OPEN, SST_CARRY, SST_HALF_OPEN | SST_CARRY};
@@ -60,16 +94,16 @@ static inline void walk_windows(const walk_state *w) {
     for (i = 0; i < 8; i++) {
         int64_t start = w->times[i], end = w->times[(i + 3) % 8];
         if (sst_window_ex(w->stream, start, end, flags[i % 4], &view) == SST_OK) {
-            walk_view(w->stream, &view, w->row_bytes);
+            walk_view(w, &view);
         }
         for (k = 0; k < w->lines; k++) {
             if (sst_window_on(w->stream, k, start, end, flags[i / 2], &view) == SST_OK) {
-                walk_view(w->stream, &view, w->row_bytes);
+                walk_view(w, &view);
             }
         }
     }
     if (sst_window(w->stream, INT64_MIN, INT64_MAX, &view) == SST_OK) {
-        walk_view(w->stream, &view, w->row_bytes);
+        walk_view(w, &view);
     }
 }
 
@@ -81,7 +115,7 @@ static inline void walk_points(const walk_state *w) {
     for (i = 0; i < 8; i++) {
         if (sst_at(w->stream, w->times[i], &view) == SST_OK) {
             WALK(view.count == 1);
-            walk_view(w->stream, &view, w->row_bytes);
+            walk_view(w, &view);
         }
         for (match = 0; match < 4; match++) {
             if (sst_locate(w->stream, w->times[i], (sst_match)match, &row) == SST_OK) {
@@ -96,90 +130,105 @@ static inline void walk_points(const walk_state *w) {
     }
 }
 
-static inline void walk_samples(const walk_state *w) {
-    size_t cell = w->items * 8 > w->row_bytes ? w->items * 8 : w->row_bytes;
+static inline void walk_samples(const walk_state *w, uint32_t at) {
+    walk_field f = walk_field_at(w, at);
+    size_t cell = f.items * 8 > f.row_bytes ? f.items * 8 : f.row_bytes;
     uint8_t *values = (uint8_t *)malloc(8 * cell + 1);
     int64_t rows[8];
     int how, i;
     for (how = 0; values != NULL && how < 4; how++) {
-        if (sst_sample(w->stream, w->times, 8, (sst_sampling)how, values, rows) != SST_OK) continue;
+        if (sst_sample_field(w->stream, at, w->times, 8, (sst_sampling)how, values, rows) !=
+            SST_OK) {
+            continue;
+        }
         for (i = 0; i < 8; i++) {
             WALK(rows[i] >= -1);
             WALK(rows[i] < 0 || (uint64_t)rows[i] < sst_rows(w->stream));
         }
-        walk_read(values, 8 * (how == SST_SAMPLE_LINEAR ? w->items * 8 : w->row_bytes));
+        walk_read(values, 8 * (how == SST_SAMPLE_LINEAR ? f.items * 8 : f.row_bytes));
     }
     free(values);
 }
 
-/* Row by row, each column alone, from both ends. */
-static inline void walk_rows(const walk_state *w) {
-    uint8_t *value = (uint8_t *)malloc(w->row_bytes + 1);
-    sst_view view;
-    uint64_t i, row;
-    int64_t number, time;
+/* Rows from both ends in turn; -1: one that cannot be asked for. */
+static inline int64_t walk_row(const walk_state *w, uint64_t i) {
+    uint64_t row = i % 2 == 0 ? i / 2 : w->rows - 1 - i / 2;
+    return row > (uint64_t)INT64_MAX ? -1 : (int64_t)row;
+}
+
+static inline void walk_values(const walk_state *w, uint32_t at) {
+    size_t bytes = walk_field_at(w, at).row_bytes;
+    uint8_t *value = (uint8_t *)malloc(bytes + 1);
+    uint64_t i;
     for (i = 0; value != NULL && i < 2 * w->rows && i < WALK_ROWS / 2; i++) {
-        row = i % 2 == 0 ? i / 2 : w->rows - 1 - i / 2;
-        if (row > (uint64_t)INT64_MAX) continue;
-        number = (int64_t)row;
-        if (sst_gather(w->stream, &number, 1, value, NULL) == SST_OK) {
-            walk_read(value, w->row_bytes);
-        }
-        if (sst_gather(w->stream, &number, 1, NULL, &time) == SST_OK) walk_read(&time, 8);
-        if (i % 8 == 0 && sst_slice(w->stream, row, 1, &view) == SST_OK) {
-            walk_view(w->stream, &view, w->row_bytes);
-        }
+        int64_t row = walk_row(w, i);
+        if (row < 0) continue;
+        if (sst_gather_field(w->stream, at, &row, 1, value) == SST_OK) walk_read(value, bytes);
     }
     free(value);
-    if (sst_slice(w->stream, 0, WALK_ROWS, &view) == SST_OK) {
-        walk_view(w->stream, &view, w->row_bytes);
+}
+
+/* Row by row, each column alone, from both ends. */
+static inline void walk_rows(const walk_state *w) {
+    sst_view view;
+    uint64_t i;
+    int64_t row, time;
+    for (i = 0; i < 2 * w->rows && i < WALK_ROWS / 2; i++) {
+        row = walk_row(w, i);
+        if (row < 0) continue;
+        if (sst_gather(w->stream, &row, 1, NULL, &time) == SST_OK) walk_read(&time, 8);
+        if (i % 8 == 0 && sst_slice(w->stream, (uint64_t)row, 1, &view) == SST_OK) {
+            walk_view(w, &view);
+        }
     }
-    if (sst_slice(w->stream, w->rows / 2, UINT64_MAX, &view) == SST_OK) {
-        walk_view(w->stream, &view, w->row_bytes);
+    if (sst_slice(w->stream, 0, WALK_ROWS, &view) == SST_OK) walk_view(w, &view);
+    if (sst_slice(w->stream, w->rows / 2, UINT64_MAX, &view) == SST_OK) walk_view(w, &view);
+}
+
+/* What the stream is, and when. */
+static inline void walk_begin(walk_state *w, sst_stream *stream) {
+    int64_t first = 0, last = 0;
+    uint32_t i;
+    memset(w, 0, sizeof *w);
+    w->stream = stream;
+    WALK(sst_stream_info(stream, &w->desc, &w->rows, NULL, NULL) == SST_OK);
+    sst_stream_info(stream, NULL, NULL, &first, &last);
+    WALK(w->desc.name != NULL && w->rows == sst_rows(stream));
+    walk_read(w->desc.name, strlen(w->desc.name));
+    w->fields = w->desc.fields != NULL ? w->desc.field_count : 1;
+    WALK(w->fields >= 1 && w->fields <= SST_MAX_FIELDS);
+    for (i = 0; i < w->fields && w->desc.fields != NULL; i++) {
+        if (w->desc.fields[i].name != NULL) walk_read(w->desc.fields[i].name,
+                                                      strlen(w->desc.fields[i].name));
     }
+    while (w->lines < SST_MAX_TIMELINES && w->desc.timelines[w->lines] != NULL) w->lines++;
+    for (i = 0; i < 8; i++) {
+        w->times[i] = (int64_t)((uint64_t)first + ((uint64_t)last - (uint64_t)first) / 6 * i);
+    }
+    w->times[6] = INT64_MIN;
+    w->times[7] = INT64_MAX;
 }
 
 static inline void walk_stream(sst_stream *stream) {
-    static const size_t bytes[16] = {0, 1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 0, 0};
-    sst_stream_desc desc;
-    int64_t first = 0, last = 0;
     const void *value;
     const char *key;
-    size_t size;
+    size_t size, bytes = 0;
     uint32_t i;
     walk_state w;
-    memset(&w, 0, sizeof w);
-    w.stream = stream;
-    WALK(sst_stream_info(stream, &desc, &w.rows, NULL, NULL) == SST_OK);
-    sst_stream_info(stream, NULL, NULL, &first, &last);
-    WALK(desc.name != NULL && w.rows == sst_rows(stream));
-    walk_read(desc.name, strlen(desc.name));
-    w.type = desc.fields != NULL ? desc.fields[0].type : desc.type;
-    w.items = 1;
-    for (i = 0; i < 4; i++) {
-        uint32_t n = desc.fields != NULL ? desc.fields[0].shape[i] : desc.shape[i];
-        if (n == 0) break;
-        w.items *= n;
-    }
-    WALK((uint32_t)w.type >= 1 && (uint32_t)w.type <= SST_F64);
-    w.row_bytes = w.items * bytes[w.type];
-    WALK(w.row_bytes <= SST_MAX_ROW_BYTES);
-    while (w.lines < SST_MAX_TIMELINES && desc.timelines[w.lines] != NULL) w.lines++;
-    for (i = 0; i < 8; i++) {
-        w.times[i] = (int64_t)((uint64_t)first + ((uint64_t)last - (uint64_t)first) / 6 * i);
-    }
-    w.times[6] = INT64_MIN;
-    w.times[7] = INT64_MAX;
+    walk_begin(&w, stream);
     for (i = 0; i < 64 && sst_stream_meta_at(stream, i, &key, &value, &size) == SST_OK; i++) {
         walk_read(value, size + 1);
         walk_read(key, strlen(key));
     }
     walk_points(&w);
     walk_windows(&w);
-    if (w.row_bytes <= 1u << 16) {
-        walk_samples(&w);
-        walk_rows(&w);
+    for (i = 0; i < w.fields; i++) bytes += walk_field_at(&w, i).row_bytes;
+    if (bytes > 1u << 16) return;
+    for (i = 0; i < w.fields && i < WALK_FIELDS; i++) {
+        walk_samples(&w, i);
+        walk_values(&w, i);
     }
+    walk_rows(&w);
 }
 
 static inline void walk_store(sst_store *store) {
