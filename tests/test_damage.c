@@ -1079,8 +1079,8 @@ static void lies_in_index_streams(fixture *f) {
     }
 }
 
-/* where_block: what is demanded when an offset lies. Where it leads to no record at all, that is taken
- * for a damaged block and not for a lie. */
+/* where_block: what is demanded when an offset lies. Where it leads to no record at all, that is
+ * taken for a damaged block and not for a lie. */
 static void lies_in_index_blocks(fixture *f, demand where_block) {
     uint32_t n = mend_count(f->bytes, f->size, MEND_INDEX, 0), i, k, stream;
     for (k = 0; k < n; k++) {
