@@ -14,6 +14,7 @@
 #define MODEL_METAS 6
 #define MODEL_META_BYTES 700
 #define MODEL_HOLDS 12
+#define MODEL_FIELDS 5
 
 /* ---- reporting ---------------------------------------------------------------------------- */
 
@@ -52,21 +53,35 @@ typedef struct model_meta {
     uint8_t value[MODEL_METAS][MODEL_META_BYTES];
 } model_meta;
 
-typedef struct model_stream {
-    char name[32], field_name[16];
-    bool has_field;             /* described by an sst_field, with this offset */
-    uint32_t field_offset;
+/* A field and its column. Where a row begins in `values` only model_place knows. */
+typedef struct model_field {
+    char name[16];              /* "": none */
     sst_type type;
     uint32_t shape[4];
+    uint32_t offset;            /* in what sst_append is given */
+    size_t items, item_bytes, row_bytes;
+    int value_style;
+    uint8_t *values;
+} model_field;
+
+typedef struct model_stream {
+    char name[32];
+    uint32_t flags;             /* SST_TAGGED, SST_UNTIMED, SST_EQUAL_TIMES */
+    uint32_t fields;            /* at least 1 */
+    model_field field[MODEL_FIELDS];
+    bool described;             /* by an array of sst_field, with offsets; several always are */
     uint32_t lines;             /* timelines */
     sst_unit unit;
     uint32_t block_bytes;
-    size_t items, item_bytes, row_bytes;
-    int time_style, line_style[SST_MAX_TIMELINES], value_style;
+    size_t row_bytes;           /* of all fields */
+    size_t struct_bytes;        /* of what sst_append is given */
+    int time_style, line_style[SST_MAX_TIMELINES];
+    uint32_t repeats;           /* with SST_EQUAL_TIMES: of 32 rows, those with the time before */
     uint64_t rows, capacity;
     uint64_t sealed;            /* rows known to be in blocks */
-    int64_t *times, *line[SST_MAX_TIMELINES];
-    uint8_t *values;
+    int64_t *times;             /* untimed: anything */
+    int64_t *line[SST_MAX_TIMELINES];
+    uint32_t *tags;             /* untagged: 0 */
     bool finished;
     model_meta meta;
 } model_stream;
@@ -92,10 +107,41 @@ static inline void *model_memory(size_t size) {
 }
 
 static inline void model_stream_free(model_stream *m) {
-    int i;
+    uint32_t i;
     free(m->times);
-    free(m->values);
+    free(m->tags);
+    for (i = 0; i < m->fields; i++) free(m->field[i].values);
     for (i = 0; i < SST_MAX_TIMELINES; i++) free(m->line[i]);
+}
+
+static inline bool model_timed(const model_stream *m) {
+    return (m->flags & SST_UNTIMED) == 0;
+}
+
+static inline bool model_tagged(const model_stream *m) {
+    return (m->flags & SST_TAGGED) != 0;
+}
+
+/* Where a row begins in the values of a field; that of the row behind is where it ends. */
+static inline size_t model_place(const model_field *f, uint64_t row) {
+    return (size_t)row * f->row_bytes;
+}
+
+/* The value of a field in a row. */
+static inline uint8_t *model_value(const model_stream *m, uint32_t field, uint64_t row) {
+    const model_field *f = &m->field[field];
+    return f->values + model_place(f, row);
+}
+
+static inline size_t model_value_bytes(const model_stream *m, uint32_t field, uint64_t row) {
+    const model_field *f = &m->field[field];
+    return model_place(f, row + 1) - model_place(f, row);
+}
+
+/* Has the field these values in the row? */
+static inline bool model_same_value(const model_stream *m, uint32_t field, uint64_t row,
+                                    const void *got) {
+    return memcmp(got, model_value(m, field, row), model_value_bytes(m, field, row)) == 0;
 }
 
 static inline void model_store_free(model_store *store) {
@@ -119,76 +165,155 @@ static inline void model_store_copy(model_store *to, const model_store *from) {
         size_t rows = (size_t)m->rows;
         m->capacity = m->sealed = m->rows;
         m->times = (int64_t *)model_duplicate(m->times, rows * 8);
-        m->values = (uint8_t *)model_duplicate(m->values, rows * m->row_bytes);
+        m->tags = (uint32_t *)model_duplicate(m->tags, rows * 4);
+        for (k = 0; k < m->fields; k++) {
+            model_field *f = &m->field[k];
+            f->values = (uint8_t *)model_duplicate(f->values, model_place(f, rows));
+        }
         for (k = 0; k < m->lines; k++) {
             m->line[k] = (int64_t *)model_duplicate(m->line[k], rows * 8);
         }
     }
 }
 
-/* Items and bytes of a row from type and shape. */
+/* Items and bytes of a row from the types and shapes. */
 static inline void model_measure(model_stream *m) {
-    int i;
-    m->items = 1;
-    for (i = 0; i < 4 && m->shape[i] != 0; i++) m->items *= m->shape[i];
-    m->item_bytes = model_type_bytes(m->type);
-    m->row_bytes = m->items * m->item_bytes;
+    uint32_t k, i;
+    m->row_bytes = 0;
+    for (k = 0; k < m->fields; k++) {
+        model_field *f = &m->field[k];
+        f->items = 1;
+        for (i = 0; i < 4 && f->shape[i] != 0; i++) f->items *= f->shape[i];
+        f->item_bytes = model_type_bytes(f->type);
+        f->row_bytes = f->items * f->item_bytes;
+        m->row_bytes += f->row_bytes;
+    }
 }
 
-/* Makes m an empty stream of random type, shape, timelines and kind of data. */
+/* Places the fields in the caller's structure: in any order, with gaps. What is not described has
+ * no offset. */
+static inline void model_layout(model_stream *m, uint64_t *random) {
+    uint32_t left = m->fields, first = (uint32_t)test_below(random, m->fields);
+    uint32_t step = test_below(random, 2) == 0 ? 1 : m->fields - 1;
+    size_t at = 0;
+    for (; left > 0; left--, first += step) {
+        model_field *f = &m->field[first % m->fields];
+        if (m->described) at += (size_t)test_below(random, 3) * 8;
+        if (m->described && test_below(random, 4) == 0) at += (size_t)test_below(random, 8);
+        f->offset = (uint32_t)at;
+        at += f->row_bytes;
+    }
+    m->struct_bytes = at;
+}
+
+/* A field of random type and shape. small: one of several. */
+static inline void model_field_random(model_field *f, bool small, uint32_t block_bytes,
+                                      uint64_t *random) {
+    uint32_t rank = (uint32_t)test_below(random, small ? 3 : 5), i;
+    f->type = (sst_type)(1 + test_below(random, 13));
+    f->value_style = (int)test_below(random, 3);
+    if (test_below(random, 3) == 0) rank = 0;
+    for (i = 0; i < rank; i++) f->shape[i] = 1 + (uint32_t)test_below(random, 3);
+    if (rank > 0 && test_below(random, small ? 24 : 4) == 0) {
+        /* larger than a quarter of a block */
+        f->shape[0] = (uint32_t)(block_bytes / 4 / model_type_bytes(f->type) + 1 +
+                                 test_below(random, block_bytes));
+        for (i = 1; i < rank; i++) f->shape[i] = 1;
+    }
+}
+
+/* One field or several, with names or without. */
+static inline void model_fields_random(model_stream *m, uint32_t block_bytes, uint64_t *random) {
+    uint32_t i;
+    m->fields = 1;
+    if (test_below(random, 3) == 0) m->fields = 2 + (uint32_t)test_below(random, MODEL_FIELDS - 1);
+    m->described = m->fields > 1 || test_below(random, 4) == 0;
+    for (i = 0; i < m->fields; i++) {
+        model_field *f = &m->field[i];
+        model_field_random(f, m->fields > 1, block_bytes, random);
+        if (!m->described || test_below(random, 2) == 0) continue;
+        snprintf(f->name, sizeof f->name, "field%u", (unsigned)i);
+    }
+}
+
+/* Every combination of kinds that is allowed. */
+static inline void model_flags_random(model_stream *m, uint64_t *random) {
+    static const uint32_t repeats[4] = {3, 12, 24, 31};
+    uint64_t clock = test_below(random, 8);
+    if (test_below(random, 3) == 0) m->flags |= SST_TAGGED;
+    if (clock == 0) m->flags |= SST_UNTIMED;
+    if (clock > 5) m->flags |= SST_EQUAL_TIMES;
+    m->repeats = repeats[test_below(random, 4)];
+}
+
+/* Makes m an empty stream of random fields, kinds, timelines and data. */
 static inline void model_stream_random(model_stream *m, const char *name, uint32_t block_bytes,
                                        uint64_t *random) {
-    uint32_t rank = (uint32_t)test_below(random, 5), i;
+    uint32_t i;
     memset(m, 0, sizeof *m);
     snprintf(m->name, sizeof m->name, "%.31s", name);
-    m->type = (sst_type)(1 + test_below(random, 13));
-    if (test_below(random, 3) == 0) rank = 0;
-    for (i = 0; i < rank; i++) m->shape[i] = 1 + (uint32_t)test_below(random, 3);
-    if (rank > 0 && test_below(random, 4) == 0) {      /* larger than a quarter of a block */
-        m->shape[0] = (uint32_t)(block_bytes / 4 / model_type_bytes(m->type) + 1 +
-                                 test_below(random, block_bytes));
-        for (i = 1; i < rank; i++) m->shape[i] = 1;
-    }
-    if (test_below(random, 2) == 0) m->lines = (uint32_t)test_below(random, 5);
+    model_fields_random(m, block_bytes, random);
+    model_flags_random(m, random);
+    if (model_timed(m) && test_below(random, 2) == 0) m->lines = (uint32_t)test_below(random, 5);
     m->unit = (sst_unit)test_below(random, 5);
     if (test_below(random, 4) == 0) m->block_bytes = 512 + (uint32_t)test_below(random, 2000);
-    if (test_below(random, 4) == 0) {
-        m->has_field = true;
-        m->field_offset = (uint32_t)test_below(random, 3) * 8;
-        if (test_below(random, 2) == 0) snprintf(m->field_name, sizeof m->field_name, "field");
-    }
     m->time_style = (int)test_below(random, 5);
-    m->value_style = (int)test_below(random, 3);
     for (i = 0; i < m->lines; i++) m->line_style[i] = (int)test_below(random, 6);
     model_measure(m);
+    model_layout(m, random);
 }
 
-/* Describes m to sst_stream_create. The description refers to m and to field. */
+/* Gives m, which is empty, the kinds, timelines and fields of another one: their views fit both. */
+static inline void model_become_like(model_stream *m, const model_stream *like,
+                                     uint64_t *random) {
+    uint32_t i;
+    m->flags = like->flags;
+    m->lines = like->lines;
+    m->fields = like->fields;
+    m->described = m->described || m->fields > 1;
+    for (i = 0; i < m->fields; i++) {
+        m->field[i].type = like->field[i].type;
+        memcpy(m->field[i].shape, like->field[i].shape, sizeof m->field[i].shape);
+    }
+    model_measure(m);
+    model_layout(m, random);
+}
+
+/* Describes m to sst_stream_create. The description refers to m and to field[MODEL_FIELDS]. */
 static inline void model_describe(const model_stream *m, sst_stream_desc *desc, sst_field *field) {
     static const char *const names[SST_MAX_TIMELINES] = {"capture", "arrival", "t\xC3\xA9", "x"};
     uint32_t i;
     memset(desc, 0, sizeof *desc);
-    memset(field, 0, sizeof *field);
+    memset(field, 0, MODEL_FIELDS * sizeof *field);
     desc->name = m->name;
+    desc->flags = m->flags;
     desc->time_unit = m->unit;
     desc->block_bytes = m->block_bytes;
     for (i = 0; i < m->lines; i++) desc->timelines[i] = names[i];
-    if (m->has_field) {
-        field->name = m->field_name[0] != '\0' ? m->field_name : NULL;
-        field->type = m->type;
-        field->offset = m->field_offset;
-        memcpy(field->shape, m->shape, sizeof m->shape);
-        desc->fields = field;
-        desc->field_count = 1;
-    } else {
-        desc->type = m->type;
-        memcpy(desc->shape, m->shape, sizeof m->shape);
+    if (!m->described) {
+        desc->type = m->field[0].type;
+        memcpy(desc->shape, m->field[0].shape, sizeof desc->shape);
+        return;
     }
+    for (i = 0; i < m->fields; i++) {
+        const model_field *f = &m->field[i];
+        field[i].name = f->name[0] != '\0' ? f->name : NULL;
+        field[i].type = f->type;
+        field[i].offset = f->offset;
+        memcpy(field[i].shape, f->shape, sizeof f->shape);
+    }
+    desc->fields = field;
+    desc->field_count = m->fields;
 }
 
 static inline bool model_alike(const model_stream *a, const model_stream *b) {
-    return a->type == b->type && a->lines == b->lines &&
-           memcmp(a->shape, b->shape, sizeof a->shape) == 0;
+    uint32_t i;
+    if (a->flags != b->flags || a->lines != b->lines || a->fields != b->fields) return false;
+    for (i = 0; i < a->fields; i++) {
+        const model_field *f = &a->field[i], *g = &b->field[i];
+        if (f->type != g->type || memcmp(f->shape, g->shape, sizeof f->shape) != 0) return false;
+    }
+    return true;
 }
 
 /* ---- random rows -------------------------------------------------------------------------- */
@@ -241,11 +366,11 @@ static inline void model_fill_small(sst_type type, uint8_t *item, uint64_t *rand
     }
 }
 
-static inline void model_fill(const model_stream *m, uint8_t *row, uint64_t *random) {
+static inline void model_fill(const model_field *f, uint8_t *row, uint64_t *random) {
     size_t i;
-    for (i = 0; i < m->items; i++) {
-        if (m->value_style == 0) model_fill_small(m->type, row + i * m->item_bytes, random);
-        else model_fill_item(m->type, row + i * m->item_bytes, random);
+    for (i = 0; i < f->items; i++) {
+        if (f->value_style == 0) model_fill_small(f->type, row + i * f->item_bytes, random);
+        else model_fill_item(f->type, row + i * f->item_bytes, random);
     }
 }
 
@@ -262,9 +387,17 @@ static inline bool model_next_time(const model_stream *m, uint64_t row, uint64_t
     static const int64_t starts[5] = {1000, -500, INT64_MIN / 2, INT64_MIN, INT64_MAX - 3000};
     int64_t last = row > 0 ? m->times[row - 1] : 0;
     uint64_t step = 1;
+    if (!model_timed(m)) {
+        *next = (int64_t)test_random(random);
+        return true;
+    }
     if (row == 0) {
         *next = starts[m->time_style];
         if (m->time_style != 3) *next += (int64_t)test_below(random, 100);
+        return true;
+    }
+    if ((m->flags & SST_EQUAL_TIMES) != 0 && test_below(random, 32) < m->repeats) {
+        *next = last;
         return true;
     }
     if (m->time_style == 1) step += test_below(random, 1000);
@@ -294,23 +427,30 @@ static inline int64_t model_next_line(const model_stream *m, uint32_t k, uint64_
     return next;
 }
 
+static inline void *model_grow(void *memory, size_t size) {
+    memory = realloc(memory, size);
+    if (memory == NULL) {
+        printf("out of memory\n");
+        exit(1);
+    }
+    return memory;
+}
+
 static inline void model_reserve(model_stream *m, uint64_t rows) {
     uint64_t capacity = m->capacity;
     uint32_t k;
     if (rows <= capacity) return;
     while (capacity < rows) capacity = capacity * 2 + 16;
-    m->times = (int64_t *)realloc(m->times, (size_t)capacity * 8);
-    m->values = (uint8_t *)realloc(m->values, (size_t)capacity * m->row_bytes);
-    for (k = 0; k < m->lines; k++) {
-        m->line[k] = (int64_t *)realloc(m->line[k], (size_t)capacity * 8);
-        if (m->line[k] == NULL) exit(1);
+    m->times = (int64_t *)model_grow(m->times, (size_t)capacity * 8);
+    m->tags = (uint32_t *)model_grow(m->tags, (size_t)capacity * 4);
+    for (k = 0; k < m->fields; k++) {
+        model_field *f = &m->field[k];
+        f->values = (uint8_t *)model_grow(f->values, model_place(f, capacity));
     }
-    if (m->times == NULL || m->values == NULL) exit(1);
+    for (k = 0; k < m->lines; k++) {
+        m->line[k] = (int64_t *)model_grow(m->line[k], (size_t)capacity * 8);
+    }
     m->capacity = capacity;
-}
-
-static inline uint8_t *model_row(const model_stream *m, uint64_t row) {
-    return m->values + (size_t)row * m->row_bytes;
 }
 
 /* Makes at most `want` random rows behind the last one, and says how many there are (fewer when
@@ -323,9 +463,80 @@ static inline uint64_t model_prepare(model_stream *m, uint64_t want, uint64_t *r
         row = m->rows + i;
         if (!model_next_time(m, row, random, &m->times[row])) break;
         for (k = 0; k < m->lines; k++) m->line[k][row] = model_next_line(m, k, row, random);
-        model_fill(m, model_row(m, row), random);
+        m->tags[row] = 0;
+        if (model_tagged(m) && test_below(random, 4) != 0) {
+            m->tags[row] = (uint32_t)(test_random(random) >> test_below(random, 64));
+        }
+        for (k = 0; k < m->fields; k++) model_fill(&m->field[k], model_value(m, k, row), random);
     }
     return i;
+}
+
+/* The prepared rows become copies of others: of another stream like m, or of m itself. */
+static inline void model_borrow(model_stream *m, const model_stream *from, uint64_t first,
+                                uint64_t rows) {
+    uint64_t i;
+    uint32_t k;
+    model_reserve(m, m->rows + rows);
+    for (i = 0; i < rows; i++) {
+        uint64_t to = m->rows + i, at = first + i;
+        m->times[to] = from->times[at];
+        m->tags[to] = from->tags[at];
+        for (k = 0; k < m->lines; k++) m->line[k][to] = from->line[k][at];
+        for (k = 0; k < m->fields; k++) {
+            memcpy(model_value(m, k, to), model_value(from, k, at),
+                   model_value_bytes(from, k, at));
+        }
+    }
+}
+
+/* What an sst_row refers to. */
+typedef struct model_parts {
+    int64_t lines[SST_MAX_TIMELINES];
+    sst_cell cells[MODEL_FIELDS];
+} model_parts;
+
+/* A row for sst_append_row: a value if there is one field, else cells, which are there anyway. */
+static inline sst_row model_row(const model_stream *m, uint64_t row, model_parts *parts) {
+    sst_row out;
+    uint32_t k;
+    memset(&out, 0, sizeof out);
+    memset(parts, 0, sizeof *parts);
+    for (k = 0; k < m->lines; k++) parts->lines[k] = m->line[k][row];
+    for (k = 0; k < m->fields; k++) {
+        parts->cells[k].data = model_value(m, k, row);
+        parts->cells[k].count = (size_t)((row + k) & 1);        /* both stand for a fixed value */
+    }
+    out.time = m->times[row];
+    out.tag = m->tags[row];
+    out.timelines = m->lines > 0 ? parts->lines : NULL;
+    if (m->fields == 1) out.value = parts->cells[0].data;
+    else out.cells = parts->cells;
+    return out;
+}
+
+static inline int model_append(const model_stream *m, uint64_t row, sst_stream *stream) {
+    model_parts parts;
+    sst_row out = model_row(m, row, &parts);
+    return sst_append_row(stream, &out);
+}
+
+/* Rows of the model as a view, with columns[MODEL_FIELDS]. */
+static inline sst_view model_view(const model_stream *m, uint64_t first, uint64_t rows,
+                                  sst_column *columns) {
+    sst_view view;
+    uint32_t k;
+    memset(&view, 0, sizeof view);
+    memset(columns, 0, MODEL_FIELDS * sizeof *columns);
+    for (k = 0; k < m->fields; k++) columns[k].values = model_value(m, k, first);
+    for (k = 0; k < m->lines; k++) view.timelines[k] = m->line[k] + first;
+    view.count = rows;
+    view.times = model_timed(m) ? m->times + first : NULL;
+    view.tags = model_tagged(m) ? m->tags + first : NULL;
+    view.values = columns[0].values;
+    view.columns = columns;
+    view.column_count = m->fields;
+    return view;
 }
 
 static inline void model_commit(model_stream *m, uint64_t rows) {
@@ -342,7 +553,7 @@ static inline bool model_sorted(const int64_t *times, uint64_t rows) {
     return true;
 }
 
-/* The row, or -1. Of equal times: the last at or before, the first at or after. */
+/* The row, or -1. Of equal times: the last one, but at or after the first. */
 static inline int64_t model_find(const int64_t *times, uint64_t rows, int64_t time,
                                  sst_match match) {
     int64_t before = -1, after = -1;
@@ -355,10 +566,11 @@ static inline int64_t model_find(const int64_t *times, uint64_t rows, int64_t ti
     if (match == SST_AT_OR_AFTER) return after;
     if (before >= 0 && times[before] == time) return before;
     if (match == SST_EXACT) return -1;
-    if (before < 0) return after;
     if (after < 0) return before;
-    return (uint64_t)times[after] - (uint64_t)time < (uint64_t)time - (uint64_t)times[before]
-               ? after : before;
+    if (before >= 0 && (uint64_t)times[after] - (uint64_t)time >=
+                           (uint64_t)time - (uint64_t)times[before]) return before;
+    while ((uint64_t)after + 1 < rows && times[after + 1] == times[after]) after++;
+    return after;
 }
 
 /* Rows of an answer. carried: -1 none; 0 the first row's time is `start`, 1 + k its time on
@@ -425,12 +637,14 @@ static inline double model_number(sst_type type, const uint8_t *item) {
     }
 }
 
-/* Is `got` the value at `time`, linear between row and the one behind it? */
-static inline bool model_linear_right(const model_stream *m, uint64_t row, size_t item,
-                                      int64_t time, double got) {
-    double a = model_number(m->type, model_row(m, row) + item * m->item_bytes), b, part, want;
+/* Is `got` the value of a field at `time`, linear between row and the one behind it? */
+static inline bool model_linear_right(const model_stream *m, uint32_t field, uint64_t row,
+                                      size_t item, int64_t time, double got) {
+    const model_field *f = &m->field[field];
+    double a = model_number(f->type, model_value(m, field, row) + item * f->item_bytes);
+    double b, part, want;
     if (m->times[row] == time || row + 1 == m->rows) return isnan(a) ? isnan(got) : got == a;
-    b = model_number(m->type, model_row(m, row + 1) + item * m->item_bytes);
+    b = model_number(f->type, model_value(m, field, row + 1) + item * f->item_bytes);
     if (isnan(a) || isnan(b)) return isnan(got);
     if (isinf(a) || isinf(b)) return true;          /* nothing is promised */
     part = (double)((uint64_t)time - (uint64_t)m->times[row]) /
@@ -447,7 +661,8 @@ typedef struct model_hold {
     const model_stream *stream;
     model_range range;
     const int64_t *times, *line[SST_MAX_TIMELINES];
-    const void *values;
+    const uint32_t *tags;
+    sst_column column[MODEL_FIELDS];
 } model_hold;
 
 typedef struct model_holds {
@@ -469,38 +684,61 @@ static inline bool model_same_times(const int64_t *got, const int64_t *want, uin
     return got[0] == start && memcmp(got + 1, want + 1, (size_t)(count - 1) * 8) == 0;
 }
 
+/* Rows of one field. */
+static inline bool model_same_column(const model_field *f, uint64_t first, uint64_t count,
+                                     const sst_column *got) {
+    size_t start = model_place(f, first), end = model_place(f, first + count);
+    return memcmp(got->values, f->values + start, end - start) == 0;
+}
+
 static inline bool model_same_rows(const model_hold *h) {
     const model_stream *m = h->stream;
     const model_range *r = &h->range;
     uint32_t k;
     if (r->count == 0) return true;
-    if (!model_same_times(h->times, m->times + r->first, r->count, r->carried == 0, r->start)) {
-        return false;
-    }
+    if (model_timed(m) && !model_same_times(h->times, m->times + r->first, r->count,
+                                            r->carried == 0, r->start)) return false;
     for (k = 0; k < m->lines; k++) {
         if (!model_same_times(h->line[k], m->line[k] + r->first, r->count,
                               r->carried == (int)k + 1, r->start)) {
             return false;
         }
     }
-    return memcmp(h->values, model_row(m, r->first), (size_t)r->count * m->row_bytes) == 0;
+    if (model_tagged(m) && memcmp(h->tags, m->tags + r->first, (size_t)r->count * 4) != 0) {
+        return false;
+    }
+    for (k = 0; k < m->fields; k++) {
+        if (!model_same_column(&m->field[k], r->first, r->count, &h->column[k])) return false;
+    }
+    return true;
+}
+
+static inline bool model_check_columns(const model_stream *m, const sst_view *view) {
+    uint32_t k;
+    bool ok = MODEL_INT(view->column_count, m->fields) && MODEL(view->columns != NULL);
+    ok = ok && MODEL(view->columns[0].values == view->values);
+    ok = ok && MODEL(view->columns[0].offsets == view->offsets);
+    for (k = 0; ok && k < m->fields; k++) {
+        const sst_column *c = &view->columns[k];
+        ok = MODEL(c->values != NULL && c->offsets == NULL);
+        ok = ok && MODEL((uintptr_t)c->values % m->field[k].item_bytes == 0);
+    }
+    return ok;
 }
 
 /* Pointers that do not apply are NULL, those that do are there and aligned. */
 static inline bool model_check_pointers(const model_stream *m, const sst_view *view) {
     uint32_t k;
-    bool ok = MODEL(view->times != NULL && view->values != NULL);
+    bool ok = MODEL((view->times != NULL) == model_timed(m));
     ok = ok && MODEL((uintptr_t)view->times % 8 == 0);
-    ok = ok && MODEL((uintptr_t)view->values % m->item_bytes == 0);
-    ok = ok && MODEL(view->column_count == 1 && view->columns != NULL);
-    ok = ok && MODEL(view->columns[0].values == view->values && view->columns[0].offsets == NULL);
-    ok = ok && MODEL(view->offsets == NULL && view->tags == NULL && view->key_offsets == NULL);
-    ok = ok && MODEL(view->keys == NULL && view->row_flags == NULL);
+    ok = ok && MODEL((view->tags != NULL) == model_tagged(m));
+    ok = ok && MODEL((uintptr_t)view->tags % 4 == 0);
+    ok = ok && MODEL(view->key_offsets == NULL && view->keys == NULL && view->row_flags == NULL);
     for (k = 0; ok && k < SST_MAX_TIMELINES; k++) {
         ok = MODEL((view->timelines[k] != NULL) == (k < m->lines));
         ok = ok && MODEL((uintptr_t)view->timelines[k] % 8 == 0);
     }
-    return ok;
+    return ok && model_check_columns(m, view);
 }
 
 /* The view has exactly these rows. A stable one is kept for model_check_holds. */
@@ -515,7 +753,8 @@ static inline bool model_check_view(const model_source *s, const sst_view *view,
     hold.stream = m;
     hold.range = *range;
     hold.times = view->times;
-    hold.values = view->values;
+    hold.tags = view->tags;
+    for (k = 0; k < m->fields; k++) hold.column[k] = view->columns[k];
     for (k = 0; k < SST_MAX_TIMELINES; k++) hold.line[k] = view->timelines[k];
     if (!MODEL(model_same_rows(&hold))) return false;
     if (range->carried >= 0 && !MODEL(!view->stable)) return false;
@@ -548,6 +787,11 @@ static inline int64_t model_pick_time(const int64_t *times, uint64_t rows, uint6
     return (int64_t)(base + ((uint64_t)times[row + 1] - base) / 2 + test_below(random, 2));
 }
 
+/* A view of no rows, as a query that fails leaves it. */
+static inline void model_check_empty(const model_stream *m, const sst_view *view) {
+    if (MODEL_INT(view->count, 0)) model_check_pointers(m, view);
+}
+
 static inline void model_query_locate(const model_source *s, uint64_t *random) {
     const model_stream *m = s->model;
     int64_t time = model_pick_time(m->times, m->rows, random), want;
@@ -569,7 +813,7 @@ static inline void model_query_at(const model_source *s, uint64_t *random) {
     memset(&view, 0xA5, sizeof view);
     result = sst_at(s->handle, time, &view);
     if (!MODEL_INT(result, want < 0 ? SST_ERR_NOT_FOUND : SST_OK)) return;
-    if (want < 0) MODEL_INT(view.count, 0);
+    if (want < 0) model_check_empty(m, &view);
     else model_check_view(s, &view, &range);
 }
 
@@ -620,33 +864,43 @@ static inline bool model_zero(const void *bytes, size_t size) {
     return true;
 }
 
-static inline void model_check_linear(const model_stream *m, int64_t row, int64_t time,
-                                      const double *got) {
+static inline void model_check_linear(const model_stream *m, uint32_t field, int64_t row,
+                                      int64_t time, const double *got) {
     size_t i;
-    for (i = 0; i < m->items; i++) {
+    for (i = 0; i < m->field[field].items; i++) {
         if (row < 0) MODEL(got[i] == 0);
-        else MODEL(model_linear_right(m, (uint64_t)row, i, time, got[i]));
+        else MODEL(model_linear_right(m, field, (uint64_t)row, i, time, got[i]));
     }
 }
 
 #define MODEL_TIMES 20
 
+/* sst_sample is sst_sample_field of the first field. */
+static inline int model_sample(const model_source *s, uint32_t field, const int64_t *times,
+                               size_t n, sst_sampling how, void *values, int64_t *rows,
+                               bool plain) {
+    if (field == 0 && plain) return sst_sample(s->handle, times, n, how, values, rows);
+    return sst_sample_field(s->handle, field, times, n, how, values, rows);
+}
+
 static inline void model_query_sample(const model_source *s, uint64_t *random) {
     static const sst_match matches[4] = {SST_AT_OR_BEFORE, SST_NEAREST, SST_EXACT,
                                          SST_AT_OR_BEFORE};
     const model_stream *m = s->model;
+    uint32_t field = (uint32_t)test_below(random, m->fields);
+    const model_field *f = &m->field[field];
     sst_sampling how = (sst_sampling)test_below(random, 4);
     bool linear = how == SST_SAMPLE_LINEAR, want_values = test_below(random, 4) != 0;
     bool want_rows = !want_values || test_below(random, 4) != 0;
     size_t n = (size_t)test_below(random, MODEL_TIMES), i;
-    size_t cell = linear ? m->items * 8 : m->row_bytes;
+    size_t cell = linear ? f->items * 8 : f->row_bytes;
     int64_t times[MODEL_TIMES], rows[MODEL_TIMES], want;
     uint8_t *values = (uint8_t *)model_memory(n * cell);
     int result;
     for (i = 0; i < n; i++) times[i] = model_pick_time(m->times, m->rows, random);
-    result = sst_sample(s->handle, times, n, how, want_values ? values : NULL,
-                        want_rows ? rows : NULL);
-    if (linear && m->type == SST_BOOL) {
+    result = model_sample(s, field, times, n, how, want_values ? values : NULL,
+                          want_rows ? rows : NULL, test_below(random, 2) == 0);
+    if (linear && f->type == SST_BOOL) {
         if (n > 0) MODEL_INT(result, SST_ERR_TYPE);
         n = 0;
     } else if (!MODEL_INT(result, SST_OK)) {
@@ -657,9 +911,13 @@ static inline void model_query_sample(const model_source *s, uint64_t *random) {
         want = model_find(m->times, m->rows, times[i], matches[how]);
         if (want_rows) MODEL_INT(rows[i], want);
         if (!want_values) continue;
-        if (linear) model_check_linear(m, want, times[i], (const double *)(const void *)got);
-        else if (want < 0) MODEL(model_zero(got, cell));
-        else MODEL(memcmp(got, model_row(m, (uint64_t)want), cell) == 0);
+        if (linear) {
+            model_check_linear(m, field, want, times[i], (const double *)(const void *)got);
+        } else if (want < 0) {
+            MODEL(model_zero(got, cell));
+        } else {
+            MODEL(model_same_value(m, field, (uint64_t)want, got));
+        }
     }
     free(values);
 }
@@ -667,8 +925,9 @@ static inline void model_query_sample(const model_source *s, uint64_t *random) {
 /* A row beyond the end or below -1 among good ones: nothing may be written. */
 static inline void model_query_gather_bad(const model_source *s, uint64_t *random) {
     const model_stream *m = s->model;
+    uint32_t field = (uint32_t)test_below(random, m->fields);
     int64_t rows[3] = {-1, -1, -1}, times[3], bad[4];
-    size_t size = 3 * m->row_bytes, i;
+    size_t size = 3 * m->field[field].row_bytes, i;
     uint8_t *values = (uint8_t *)model_memory(size);
     bad[0] = (int64_t)m->rows;
     bad[1] = -2;
@@ -678,7 +937,12 @@ static inline void model_query_gather_bad(const model_source *s, uint64_t *rando
     rows[test_below(random, 3)] = bad[test_below(random, 4)];
     memset(values, 0xA5, size);
     memset(times, 0xA5, sizeof times);
-    MODEL_INT(sst_gather(s->handle, rows, 3, values, times), SST_ERR_ARG);
+    if (field > 0) {
+        MODEL_INT(sst_gather_field(s->handle, field, rows, 3, values), SST_ERR_ARG);
+    } else {
+        MODEL_INT(sst_gather(s->handle, rows, 3, values, model_timed(m) ? times : NULL),
+                  SST_ERR_ARG);
+    }
     for (i = 0; i < size; i++) MODEL(values[i] == 0xA5);
     for (i = 0; i < 3; i++) MODEL(times[i] == (int64_t)0xA5A5A5A5A5A5A5A5u);
     free(values);
@@ -686,27 +950,157 @@ static inline void model_query_gather_bad(const model_source *s, uint64_t *rando
 
 static inline void model_query_gather(const model_source *s, uint64_t *random) {
     const model_stream *m = s->model;
-    bool want_values = test_below(random, 4) != 0;
-    bool want_times = !want_values || test_below(random, 2) != 0;
-    size_t n = (size_t)test_below(random, MODEL_TIMES), i;
+    uint32_t field = (uint32_t)test_below(random, m->fields);
+    bool whole = field == 0 && test_below(random, 4) != 0;      /* sst_gather */
+    bool want_values = !whole || !model_timed(m) || test_below(random, 4) != 0;
+    bool want_times = whole && model_timed(m) && (!want_values || test_below(random, 2) != 0);
+    size_t n = (size_t)test_below(random, MODEL_TIMES), i, cell = m->field[field].row_bytes;
     int64_t rows[MODEL_TIMES], times[MODEL_TIMES];
-    uint8_t *values = (uint8_t *)model_memory(n * m->row_bytes);
+    uint8_t *values = (uint8_t *)model_memory(n * cell);
+    int result;
     for (i = 0; i < n; i++) rows[i] = (int64_t)test_below(random, m->rows + 1) - 1;
-    if (!MODEL_INT(sst_gather(s->handle, rows, n, want_values ? values : NULL,
-                              want_times ? times : NULL), SST_OK)) {
-        n = 0;
-    }
+    if (!whole) result = sst_gather_field(s->handle, field, rows, n, values);
+    else result = sst_gather(s->handle, rows, n, want_values ? values : NULL,
+                             want_times ? times : NULL);
+    if (!MODEL_INT(result, SST_OK)) n = 0;
     for (i = 0; i < n; i++) {
-        const uint8_t *got = values + i * m->row_bytes;
+        const uint8_t *got = values + i * cell;
         if (want_times) MODEL_INT(times[i], rows[i] < 0 ? 0 : m->times[rows[i]]);
         if (!want_values) continue;
-        if (rows[i] < 0) MODEL(model_zero(got, m->row_bytes));
-        else MODEL(memcmp(got, model_row(m, (uint64_t)rows[i]), m->row_bytes) == 0);
+        if (rows[i] < 0) MODEL(model_zero(got, cell));
+        else MODEL(model_same_value(m, field, (uint64_t)rows[i], got));
     }
     free(values);
 }
 
-/* Nearest among rows of equal time: any of them. */
+/* Where the next row of n streams comes from (back: the one before), by the order of time, then of
+ * the array; -1: there is none. next[n]: the rows behind the cursor. */
+static inline int model_merge(const model_source *s, size_t n, const uint64_t *next, bool back) {
+    int place = -1;
+    int64_t best = 0;
+    size_t i;
+    for (i = 0; i < n; i++) {
+        const model_stream *m = s[i].model;
+        int64_t time;
+        if (back ? next[i] == 0 : next[i] == m->rows) continue;
+        time = m->times[back ? next[i] - 1 : next[i]];
+        if (place >= 0 && (back ? time < best : time >= best)) continue;
+        place = (int)i;
+        best = time;
+    }
+    return place;
+}
+
+/* One step of a replay of n streams. */
+static inline bool model_replay_step(sst_replay *replay, const model_source *s, size_t n,
+                                     uint64_t *next, bool back) {
+    int want = model_merge(s, n, next, back);
+    size_t place = 99;
+    model_source source = {NULL, NULL, NULL, false};
+    model_range range = {0, 1, -1, 0};
+    sst_view view;
+    int result = back ? sst_replay_prev(replay, &place, &view)
+                      : sst_replay_next(replay, &place, &view);
+    if (!MODEL_INT(result, want < 0 ? SST_ERR_NOT_FOUND : SST_OK)) return false;
+    if (want < 0) return MODEL_INT(view.count, 0);
+    if (!MODEL_INT(place, want)) return false;
+    source.model = s[want].model;
+    range.first = back ? --next[want] : next[want]++;
+    return model_check_view(&source, &view, &range);
+}
+
+static inline void model_replay_seek(const model_source *s, size_t n, int64_t time,
+                                     uint64_t *next) {
+    size_t i;
+    for (i = 0; i < n; i++) {
+        const model_stream *m = s[i].model;
+        int64_t row = model_find(m->times, m->rows, time, SST_AT_OR_AFTER);
+        next[i] = row < 0 ? m->rows : (uint64_t)row;
+    }
+}
+
+/* Steps through streams from some time on, to and fro. All of them have times. */
+static inline void model_query_replay(const model_source *s, size_t n, uint64_t *random) {
+    const model_stream *m = s[test_below(random, n)].model;
+    int64_t time = model_pick_time(m->times, m->rows, random);
+    uint64_t steps = test_below(random, 20 + 10 * n), back = test_below(random, 4);
+    uint64_t next[MODEL_STREAMS];
+    sst_stream *handles[MODEL_STREAMS];
+    sst_replay *replay = NULL;
+    size_t i;
+    for (i = 0; i < n; i++) handles[i] = s[i].handle;
+    if (!MODEL_INT(sst_replay_open(handles, n, time, &replay), SST_OK)) return;
+    if (test_below(random, 2) == 0) {
+        time = model_pick_time(m->times, m->rows, random);
+        MODEL_INT(sst_replay_seek(replay, time), SST_OK);
+    }
+    model_replay_seek(s, n, time, next);
+    while (steps-- > 0 && model_replay_step(replay, s, n, next, test_below(random, 4) < back)) {}
+    sst_replay_close(replay);
+}
+
+/* The state of n streams, which all have times, at some time. Each handle is there once. */
+static inline void model_query_snapshot(const model_source *s, size_t n, uint64_t *random) {
+    const model_stream *m = s[test_below(random, n)].model;
+    int64_t times[2], rows[2 * MODEL_STREAMS], want;
+    sst_stream *handles[MODEL_STREAMS];
+    sst_view views[MODEL_STREAMS];
+    size_t i, k;
+    for (i = 0; i < n; i++) handles[i] = s[i].handle;
+    for (k = 0; k < 2; k++) times[k] = model_pick_time(m->times, m->rows, random);
+    MODEL_INT(sst_snapshot_rows(handles, n, times, 2, rows), SST_OK);
+    if (!MODEL_INT(sst_snapshot(handles, n, times[0], views), SST_OK)) return;
+    for (i = 0; i < n; i++) {
+        model_range range = {0, 1, -1, 0};
+        for (k = 0; k < 2; k++) {
+            want = model_find(s[i].model->times, s[i].model->rows, times[k], SST_AT_OR_BEFORE);
+            MODEL_INT(rows[k * n + i], want);
+        }
+        if (rows[i] < 0) {
+            model_check_empty(s[i].model, &views[i]);
+            continue;
+        }
+        range.first = (uint64_t)rows[i];
+        model_check_view(&s[i], &views[i], &range);
+    }
+}
+
+/* A stream without times refuses every question by time. */
+static inline void model_query_untimed(const model_source *s, uint64_t *random) {
+    const model_stream *m = s->model;
+    int64_t time = (int64_t)test_random(random), row = -7;
+    uint64_t number = 7;
+    double value[8];
+    sst_replay *replay = NULL;
+    sst_view view;
+    memset(&view, 0xA5, sizeof view);
+    memset(value, 0, sizeof value);
+    MODEL_INT(sst_locate(s->handle, time, (sst_match)test_below(random, 4), &number),
+              SST_ERR_STATE);
+    MODEL_INT(number, 7);
+    MODEL_INT(sst_at(s->handle, time, &view), SST_ERR_STATE);
+    model_check_empty(m, &view);
+    memset(&view, 0xA5, sizeof view);
+    MODEL_INT(sst_window(s->handle, time, INT64_MAX, &view), SST_ERR_STATE);
+    model_check_empty(m, &view);
+    memset(&view, 0xA5, sizeof view);
+    MODEL_INT(sst_window_ex(s->handle, time, INT64_MAX,
+                            (uint32_t)test_below(random, 4) * SST_HALF_OPEN, &view),
+              SST_ERR_STATE);
+    model_check_empty(m, &view);
+    MODEL_INT(model_sample(s, (uint32_t)test_below(random, m->fields), &time, 1,
+                           (sst_sampling)test_below(random, 3), NULL, &row,
+                           test_below(random, 2) == 0), SST_ERR_STATE);
+    MODEL_INT(row, -7);
+    if (m->rows > 0) row = 0;
+    else row = -1;
+    MODEL_INT(sst_gather(s->handle, &row, 1, NULL, &time), SST_ERR_STATE);
+    MODEL_INT(sst_snapshot(&s->handle, 1, time, &view), SST_ERR_STATE);
+    MODEL_INT(sst_snapshot_rows(&s->handle, 1, &time, 1, &row), SST_ERR_STATE);
+    MODEL_INT(sst_replay_open(&s->handle, 1, time, &replay), SST_ERR_STATE);
+    MODEL(replay == NULL);
+}
+
 static inline void model_query_locate_on(const model_source *s, uint64_t *random) {
     const model_stream *m = s->model;
     uint32_t line = (uint32_t)test_below(random, m->lines + 1);
@@ -725,9 +1119,8 @@ static inline void model_query_locate_on(const model_source *s, uint64_t *random
         return;
     }
     want = model_find(m->line[line], m->rows, time, match);
-    if (!MODEL_INT(result, want < 0 ? SST_ERR_NOT_FOUND : SST_OK) || want < 0) return;
-    if (match != SST_NEAREST) MODEL_INT(row, want);
-    else if (MODEL(row < m->rows)) MODEL_INT(m->line[line][row], m->line[line][want]);
+    MODEL_INT(result, want < 0 ? SST_ERR_NOT_FOUND : SST_OK);
+    MODEL_INT(row, want < 0 ? (int64_t)0xA5A5A5A5u : want);
 }
 
 static inline void model_query_window_on(const model_source *s, uint64_t *random) {
@@ -753,34 +1146,45 @@ static inline void model_query_window_on(const model_source *s, uint64_t *random
     if (MODEL_INT(result, SST_OK)) model_check_view(s, &view, &range);
 }
 
+/* The fields of a description, or its type and shape. */
+static inline void model_check_fields(const model_stream *m, const sst_stream_desc *desc) {
+    uint32_t k;
+    if (desc->fields == NULL) {
+        const model_field *f = &m->field[0];
+        MODEL(m->fields == 1 && f->name[0] == '\0' && desc->field_count == 0);
+        MODEL(desc->type == f->type && memcmp(desc->shape, f->shape, sizeof f->shape) == 0);
+        return;
+    }
+    if (!MODEL_INT(desc->field_count, m->fields)) return;
+    for (k = 0; k < m->fields; k++) {
+        const model_field *f = &m->field[k];
+        const sst_field *got = &desc->fields[k];
+        MODEL(got->type == f->type && memcmp(got->shape, f->shape, sizeof f->shape) == 0);
+        MODEL(got->name == NULL ? f->name[0] == '\0' : strcmp(got->name, f->name) == 0);
+        MODEL(got->flags == 0);
+    }
+}
+
 static inline void model_query_info(const model_source *s) {
     const model_stream *m = s->model;
+    bool times = model_timed(m) && m->rows > 0;
     sst_stream_desc desc, want;
-    sst_field field;
+    sst_field field[MODEL_FIELDS];
     uint64_t rows = 1;
     int64_t first = 1, last = 1;
     uint32_t k;
     if (!MODEL_INT(sst_stream_info(s->handle, &desc, &rows, &first, &last), SST_OK)) return;
-    model_describe(m, &want, &field);
+    model_describe(m, &want, field);
     MODEL_INT(rows, m->rows);
-    MODEL_INT(first, m->rows > 0 ? m->times[0] : 0);
-    MODEL_INT(last, m->rows > 0 ? m->times[m->rows - 1] : 0);
+    MODEL_INT(first, times ? m->times[0] : 0);
+    MODEL_INT(last, times ? m->times[m->rows - 1] : 0);
     MODEL(desc.name != NULL && strcmp(desc.name, m->name) == 0);
-    MODEL(desc.time_unit == m->unit && desc.flags == 0 && desc.codec == SST_CODEC_RAW);
+    MODEL(desc.time_unit == m->unit && desc.flags == m->flags && desc.codec == SST_CODEC_RAW);
     for (k = 0; k < SST_MAX_TIMELINES; k++) {
         if (!MODEL((desc.timelines[k] != NULL) == (k < m->lines)) || k >= m->lines) break;
         MODEL(strcmp(desc.timelines[k], want.timelines[k]) == 0);
     }
-    if (m->field_name[0] != '\0') MODEL(desc.fields != NULL && desc.field_count == 1);
-    if (desc.fields != NULL) {
-        MODEL(desc.fields[0].type == m->type);
-        MODEL(memcmp(desc.fields[0].shape, m->shape, sizeof m->shape) == 0);
-        if (m->field_name[0] != '\0') {
-            MODEL(desc.fields[0].name != NULL && strcmp(desc.fields[0].name, m->field_name) == 0);
-        }
-    } else {
-        MODEL(desc.type == m->type && memcmp(desc.shape, m->shape, sizeof m->shape) == 0);
-    }
+    model_check_fields(m, &desc);
     MODEL_INT(sst_stream_info(s->handle, NULL, NULL, NULL, NULL), SST_OK);
     MODEL_INT(sst_rows(s->handle), m->rows);
     MODEL_INT(sst_first_row(s->handle), 0);
@@ -788,7 +1192,8 @@ static inline void model_query_info(const model_source *s) {
 
 /* Calls that cannot be answered. */
 static inline void model_query_bad(const model_source *s) {
-    int64_t times[1] = {0}, rows[1];
+    uint32_t fields = s->model->fields;
+    int64_t times[1] = {0}, rows[1] = {-1};
     uint64_t row;
     sst_view view;
     MODEL_INT(sst_locate(NULL, 0, SST_EXACT, &row), SST_ERR_ARG);
@@ -802,27 +1207,43 @@ static inline void model_query_bad(const model_source *s) {
     MODEL_INT(sst_slice(s->handle, 0, 1, NULL), SST_ERR_ARG);
     MODEL_INT(sst_sample(s->handle, NULL, 1, SST_SAMPLE_EXACT, NULL, rows), SST_ERR_ARG);
     MODEL_INT(sst_sample(s->handle, times, 1, (sst_sampling)4, NULL, rows), SST_ERR_ARG);
+    MODEL_INT(sst_sample_field(s->handle, fields, times, 1, SST_SAMPLE_EXACT, NULL, rows),
+              SST_ERR_ARG);
     MODEL_INT(sst_gather(s->handle, NULL, 1, NULL, times), SST_ERR_ARG);
     MODEL_INT(sst_gather(NULL, rows, 1, NULL, times), SST_ERR_ARG);
+    MODEL_INT(sst_gather_field(s->handle, fields, rows, 1, NULL), SST_ERR_ARG);
+    MODEL_INT(sst_gather_field(s->handle, UINT32_MAX, rows, 1, NULL), SST_ERR_ARG);
     MODEL_INT(sst_rows(NULL), 0);
     MODEL_INT(sst_first_row(NULL), 0);
 }
 
-/* Puts one random question to the library and compares the answer. */
-static inline void model_query(const model_source *s, uint64_t *random) {
-    switch (test_below(random, 24)) {
+static inline void model_query_by_time(const model_source *s, uint64_t *random) {
+    switch (test_below(random, 14)) {
     case 0: case 1: case 2: case 3: model_query_locate(s, random); break;
     case 4: case 5: model_query_at(s, random); break;
     case 6: case 7: case 8: case 9: model_query_window(s, random); break;
-    case 10: case 11: case 12: model_query_slice(s, random); break;
-    case 13: case 14: case 15: model_query_sample(s, random); break;
-    case 16: case 17: model_query_gather(s, random); break;
-    case 18: model_query_gather_bad(s, random); break;
-    case 19: case 20: model_query_locate_on(s, random); break;
-    case 21: case 22: model_query_window_on(s, random); break;
-    default:
+    case 10: model_query_replay(s, 1, random); break;
+    default: model_query_sample(s, random); break;
+    }
+}
+
+/* Puts one random question to the library and compares the answer. */
+static inline void model_query(const model_source *s, uint64_t *random) {
+    uint64_t which = test_below(random, 25);
+    if (!model_timed(s->model) && which < 14 && test_below(random, 4) != 0) which = 14 + which % 6;
+    switch (which) {
+    case 14: case 15: case 16: model_query_slice(s, random); break;
+    case 17: case 18: model_query_gather(s, random); break;
+    case 19: model_query_gather_bad(s, random); break;
+    case 20: case 21: model_query_locate_on(s, random); break;
+    case 22: case 23: model_query_window_on(s, random); break;
+    case 24:
         model_query_info(s);
         model_query_bad(s);
+        break;
+    default:
+        if (model_timed(s->model)) model_query_by_time(s, random);
+        else model_query_untimed(s, random);
         break;
     }
 }

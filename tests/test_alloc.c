@@ -625,7 +625,7 @@ typedef struct recording {
     sst_options options;
     sst_allocator allocator;
     sst_stream_desc desc[5];
-    sst_field field[5];
+    sst_field field[5][MODEL_FIELDS];
     model_stream model[5];
     uint32_t count;
     counter memory;
@@ -647,22 +647,14 @@ static void random_recording(recording *r, uint64_t *random) {
                  (int)test_below(random, 20), "with a longer name than others");
         model_stream_random(&r->model[i], name, 4096, random);
         r->model[i].time_style = 0;
-        model_describe(&r->model[i], &r->desc[i], &r->field[i]);
+        model_describe(&r->model[i], &r->desc[i], r->field[i]);
     }
 }
 
 static int append_random(sst_stream *stream, model_stream *m, uint64_t *random) {
-    int64_t lines[SST_MAX_TIMELINES];
-    sst_row row;
-    uint32_t k;
     int result;
     model_prepare(m, 1, random);
-    memset(&row, 0, sizeof row);
-    row.time = m->times[m->rows];
-    row.value = model_row(m, m->rows);
-    for (k = 0; k < m->lines; k++) lines[k] = m->line[k][m->rows];
-    if (m->lines > 0) row.timelines = lines;
-    result = sst_append_row(stream, &row);
+    result = model_append(m, m->rows, stream);
     if (result == SST_OK) model_commit(m, 1);
     return result;
 }

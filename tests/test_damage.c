@@ -38,7 +38,7 @@ typedef struct fixture {
     uint32_t blocks;
 } fixture;
 
-static fixture small_image, skip_image, piece_image;
+static fixture small_image, skip_image, kinds_image, piece_image;
 
 static void map_columns(fixture *f, const mend_record *r, block_map *b) {
     mend_column c;
@@ -82,11 +82,12 @@ static model_stream *add_stream(fixture *f, const char *name, sst_type type, uin
     model_stream *m = &f->truth.stream[f->truth.count++];
     memset(m, 0, sizeof *m);
     snprintf(m->name, sizeof m->name, "%s", name);
-    m->type = type;
-    m->shape[0] = dimension;
+    m->fields = 1;
+    m->field[0].type = type;
+    m->field[0].shape[0] = dimension;
+    m->field[0].value_style = 1;
     m->lines = lines;
     m->time_style = 1;
-    m->value_style = 1;
     m->line_style[0] = 1;       /* sorted, with equal times */
     m->line_style[1] = 2;       /* not sorted */
     model_measure(m);
@@ -95,16 +96,8 @@ static model_stream *add_stream(fixture *f, const char *name, sst_type type, uin
 
 static void append_rows(model_stream *m, sst_stream *stream, uint64_t rows, uint64_t *random) {
     uint64_t i, n = model_prepare(m, rows, random);
-    uint32_t k;
     for (i = 0; i < n; i++) {
-        int64_t lines[SST_MAX_TIMELINES];
-        sst_row row;
-        memset(&row, 0, sizeof row);
-        row.time = m->times[m->rows];
-        row.value = model_row(m, m->rows);
-        for (k = 0; k < m->lines; k++) lines[k] = m->line[k][m->rows];
-        if (m->lines > 0) row.timelines = lines;
-        CHECK_INT(sst_append_row(stream, &row), SST_OK);
+        CHECK_INT(model_append(m, m->rows, stream), SST_OK);
         model_commit(m, 1);
     }
 }
@@ -138,7 +131,7 @@ static void keep_image(fixture *f, sst_store *store) {
 static sst_store *open_streams(fixture *f, sst_stream **streams, uint32_t block_bytes) {
     sst_options options;
     sst_stream_desc desc;
-    sst_field field;
+    sst_field field[MODEL_FIELDS];
     sst_store *store;
     uint32_t i;
     memset(&options, 0, sizeof options);
@@ -146,7 +139,7 @@ static sst_store *open_streams(fixture *f, sst_stream **streams, uint32_t block_
     options.block_bytes = block_bytes;
     CHECK_INT(sst_create(NULL, &options, &store), SST_OK);
     for (i = 0; i < f->truth.count; i++) {
-        model_describe(&f->truth.stream[i], &desc, &field);
+        model_describe(&f->truth.stream[i], &desc, field);
         CHECK_INT(sst_stream_create(store, &desc, &streams[i]), SST_OK);
     }
     return store;
@@ -182,6 +175,46 @@ static void make_small_image(void) {
     CHECK(mend_count(f->bytes, f->size, MEND_TABLE, 0) >= 1);
     CHECK(mend_count(f->bytes, f->size, MEND_FINISH, 4) >= 1);
     for (i = 0; i < 4; i++) CHECK(mend_count(f->bytes, f->size, MEND_BLOCK, (uint32_t)i + 1) >= 3);
+}
+
+static void add_field(model_stream *m, sst_type type, uint32_t dimension, const char *name) {
+    model_field *f = &m->field[m->fields++];
+    m->described = true;
+    f->type = type;
+    f->shape[0] = dimension;
+    f->value_style = 1;
+    snprintf(f->name, sizeof f->name, "%s", name);
+    model_measure(m);
+}
+
+/* Streams of several fields, with tags, with equal times and a timeline, without times. */
+static void make_kinds_image(void) {
+    fixture *f = &kinds_image;
+    sst_stream *stream[3];
+    sst_store *store;
+    uint64_t random = 11;
+    model_stream *m;
+    int i;
+    m = add_stream(f, "event", SST_I32, 0, 1);
+    add_field(m, SST_F32, 3, "position");
+    add_field(m, SST_U8, 5, "");
+    m->flags = SST_TAGGED | SST_EQUAL_TIMES;
+    m->repeats = 8;
+    m = add_stream(f, "frame", SST_I64, 0, 0);
+    add_field(m, SST_U16, 7, "pixels");
+    m->flags = SST_TAGGED | SST_UNTIMED;
+    m = add_stream(f, "step", SST_F64, 0, 0);
+    m->flags = SST_UNTIMED;
+    store = open_streams(f, stream, 512);
+    set_metas(f, store, stream[0]);
+    for (i = 0; i < 3; i++) {
+        append_rows(&f->truth.stream[0], stream[0], 9, &random);
+        append_rows(&f->truth.stream[1], stream[1], 11, &random);
+        append_rows(&f->truth.stream[2], stream[2], 14, &random);
+        CHECK_INT(sst_flush(store), SST_OK);
+    }
+    keep_image(f, store);
+    for (i = 0; i < 3; i++) CHECK(mend_count(f->bytes, f->size, MEND_BLOCK, (uint32_t)i + 1) >= 3);
 }
 
 /* Blocks of more than 64 KiB, with a SKIP before each. */
@@ -283,12 +316,15 @@ static bool lost(int result) {
     return result == SST_ERR_CORRUPT || result == SST_ERR_UNSUPPORTED;
 }
 
-static answer column_answer(const checked *c, uint32_t block, uint32_t kind) {
+/* kind 0: any column; MEND_VALUES: those of one field. */
+static answer column_answer(const checked *c, uint32_t block, uint32_t kind, uint32_t field) {
     const block_map *b = &c->f->block[block];
     uint32_t i;
     if (c->v->weak || c->v->head[block]) return EITHER;
     for (i = 0; i < b->columns; i++) {
-        if ((kind == 0 || b->kind[i] == kind) && c->v->column[block][i]) return DAMAGED;
+        if (kind != 0 && b->kind[i] != kind) continue;
+        if (kind == MEND_VALUES && b->part[i] != field) continue;
+        if (c->v->column[block][i]) return DAMAGED;
     }
     return RIGHT;
 }
@@ -314,18 +350,30 @@ static void check_result(const checked *c, uint32_t block, uint64_t row, int res
     }
 }
 
+static int gather_field(sst_stream *stream, uint32_t field, uint64_t row, void *value) {
+    int64_t number = (int64_t)row;
+    if (field == 0) return sst_gather(stream, &number, 1, value, NULL);
+    return sst_gather_field(stream, field, &number, 1, value);
+}
+
 static void check_values(const checked *c, uint32_t block, uint64_t row) {
     static uint8_t value[1u << 18];
-    int64_t number = (int64_t)row;
-    int result = sst_gather(c->handle, &number, 1, value, NULL);
-    check_result(c, block, row, result, column_answer(c, block, MEND_VALUES));
-    if (result == SST_OK) MODEL(memcmp(value, model_row(c->m, row), c->m->row_bytes) == 0);
+    uint32_t k;
+    for (k = 0; k < c->m->fields; k++) {
+        int result = gather_field(c->handle, k, row, value);
+        check_result(c, block, row, result, column_answer(c, block, MEND_VALUES, k));
+        if (result == SST_OK) MODEL(model_same_value(c->m, k, row, value));
+    }
 }
 
 static void check_time(const checked *c, uint32_t block, uint64_t row) {
     int64_t number = (int64_t)row, time = 0;
     int result = sst_gather(c->handle, &number, 1, NULL, &time);
-    check_result(c, block, row, result, column_answer(c, block, MEND_TIMES));
+    if (!model_timed(c->m)) {
+        MODEL_INT(result, SST_ERR_STATE);
+        return;
+    }
+    check_result(c, block, row, result, column_answer(c, block, MEND_TIMES, 0));
     if (result == SST_OK) MODEL_INT(time, c->m->times[row]);
 }
 
@@ -345,22 +393,41 @@ static void check_slice(const checked *c, uint32_t block, uint64_t row) {
         MODEL(result == SST_OK && view.count == 0);
         return;
     }
-    check_result(c, block, row, result, column_answer(c, block, 0));
+    check_result(c, block, row, result, column_answer(c, block, 0, 0));
     if (result == SST_OK) check_view(c, &view, row, 1);
+}
+
+/* Has the row another time than the one before it? */
+static bool apart(const model_stream *m, uint64_t row) {
+    return row == 0 || row >= m->rows || m->times[row] != m->times[row - 1];
+}
+
+/* May the blocks around this one hold rows of its times, for all that can be read of them? */
+static bool blurred(const checked *c, uint32_t block) {
+    const block_map *b = &c->f->block[block];
+    uint32_t i;
+    if (!apart(c->m, b->first_row) || !apart(c->m, b->first_row + b->rows)) return true;
+    for (i = 0; i < c->f->blocks && (c->m->flags & SST_EQUAL_TIMES) != 0; i++) {
+        if (c->f->block[i].stream == b->stream && c->v->head[i]) return true;
+    }
+    return false;
 }
 
 /* The first and last row of a block, looked up by time; and the block as a window. */
 static void check_block_times(const checked *c, uint32_t block) {
     const block_map *b = &c->f->block[block];
     uint64_t first = b->first_row, last = first + b->rows - 1, row = 0;
-    answer times = column_answer(c, block, MEND_TIMES), all = column_answer(c, block, 0);
+    answer times = column_answer(c, block, MEND_TIMES, 0), all = column_answer(c, block, 0, 0);
     sst_view view;
     int result;
     if (c->v->weak || c->v->head[block]) return;
+    if (!model_timed(c->m) || blurred(c, block)) return;
     if (times == DAMAGED) times = EITHER;           /* the header may suffice for these rows */
     result = sst_locate(c->handle, c->m->times[first], SST_EXACT, &row);
     check_result(c, block, first, result, times);
-    if (result == SST_OK) MODEL_INT(row, first);
+    if (result == SST_OK) {
+        MODEL_INT(row, model_find(c->m->times, last + 1, c->m->times[first], SST_EXACT));
+    }
     result = sst_locate(c->handle, c->m->times[last], SST_AT_OR_BEFORE, &row);
     check_result(c, block, last, result, times);
     if (result == SST_OK) MODEL_INT(row, last);
@@ -401,7 +468,7 @@ static void check_stream_wide(const checked *c, uint32_t stream) {
     if (result == SST_OK) check_view(c, &view, 0, c->rows);
     result = sst_stream_info(c->handle, NULL, &n, &first, &last);
     MODEL(result == SST_OK || (hit && lost(result)));
-    if (result == SST_OK && c->rows > 0) {
+    if (result == SST_OK && c->rows > 0 && model_timed(c->m)) {
         MODEL(n == c->rows && first == c->m->times[0] && last == c->m->times[n - 1]);
     }
     for (k = 0; k < c->m->lines; k++) {
@@ -538,6 +605,7 @@ static void flip(fixture *f, uint64_t offset, unsigned bit) {
 static void undamaged(void) {
     check_damage(&small_image, small_image.size);
     check_damage(&skip_image, skip_image.size);
+    check_damage(&kinds_image, kinds_image.size);
 }
 
 static void every_bit(void) {
@@ -545,6 +613,15 @@ static void every_bit(void) {
     unsigned bit;
     for (offset = 0; offset < small_image.size; offset++) {
         for (bit = 0; bit < 8 && !model_failed; bit++) flip(&small_image, offset, bit);
+    }
+}
+
+/* A bit of every byte. */
+static void bits_of_kinds(void) {
+    fixture *f = &kinds_image;
+    uint64_t offset;
+    for (offset = 0; offset < f->size && !model_failed; offset++) {
+        flip(f, offset, (unsigned)(offset * 5 + offset / 64) % 8);
     }
 }
 
@@ -587,8 +664,7 @@ static void check_prefix(const fixture *f, sst_store *store, uint64_t size, uint
     }
 }
 
-static void every_length(void) {
-    const fixture *f = &small_image;
+static void lengths(const fixture *f) {
     uint64_t before[MODEL_STREAMS] = {0}, size;
     for (size = 0; size <= f->size && !model_failed; size++) {
         uint8_t *copy = (uint8_t *)model_duplicate(f->bytes, (size_t)size);
@@ -608,9 +684,11 @@ static void every_length(void) {
     }
 }
 
+static void every_length(void) { lengths(&small_image); }
+static void every_length_of_kinds(void) { lengths(&kinds_image); }
+
 /* 64-byte units zeroed, written over the next one, exchanged with the next one. */
-static void every_unit(void) {
-    fixture *f = &small_image;
+static void units(fixture *f) {
     uint64_t at, way;
     for (at = 0; at + 128 <= f->size; at += 64) {
         for (way = 0; way < 4 && !model_failed; way++) {
@@ -628,6 +706,9 @@ static void every_unit(void) {
         }
     }
 }
+
+static void every_unit(void) { units(&small_image); }
+static void every_unit_of_kinds(void) { units(&kinds_image); }
 
 /* How far apart samples lie: `step` in the quick run, a part of it in longer ones. */
 static uint64_t stride(uint64_t step, uint64_t parts) {
@@ -753,8 +834,8 @@ static void image_in_image(void) {
     for (i = 0; i < 2; i++) {
         model_stream *m = &nest.truth.stream[0];
         model_prepare(m, 1, &random);
-        memcpy(model_row(m, i), small_image.bytes, (size_t)small_image.size);
-        CHECK_INT(sst_append(stream[0], m->times[i], model_row(m, i)), SST_OK);
+        memcpy(model_value(m, 0, i), small_image.bytes, (size_t)small_image.size);
+        CHECK_INT(sst_append(stream[0], m->times[i], model_value(m, 0, i)), SST_OK);
         model_commit(m, 1);
     }
     append_rows(&nest.truth.stream[1], stream[1], 30, &random);
@@ -800,7 +881,7 @@ static void check_pieces(fixture *f, const block_map *b, uint32_t column, uint64
         int result = sst_gather(stream, &number, 1, value, NULL);
         CHECK_INT(result, hit ? SST_ERR_CORRUPT : SST_OK);
         if (!hit && result == SST_OK) {
-            CHECK_BYTES(value, model_row(&f->truth.stream[0], row), PIECE_ROW);
+            CHECK_BYTES(value, model_value(&f->truth.stream[0], 0, row), PIECE_ROW);
         }
     }
     CHECK_INT(sst_verify(store, NULL), SST_ERR_CORRUPT);
@@ -865,21 +946,25 @@ static const uint64_t lies[] = {0, 1, 2, 7, 63, 64, 65, 127, 128, 255, 256, 0x7F
     0x7FFFFFFFFFFFFFFFu, 0x8000000000000000u, 0xFFFFFFFFFFFFFFC0u, 0xFFFFFFFFFFFFFFFFu};
 #define LIES (sizeof lies / sizeof lies[0])
 
+static void check_row_only(const model_stream *m, sst_stream *stream, uint64_t row) {
+    static uint8_t value[4096];
+    uint32_t k;
+    for (k = 0; k < m->fields; k++) {
+        int result = gather_field(stream, k, row, value);
+        MODEL(result == SST_OK || lost(result) || row >= sst_rows(stream));
+        if (result == SST_OK) MODEL(model_same_value(m, k, row, value));
+    }
+}
+
 /* Values of rows, one by one, right or an error; nothing else can be demanded. */
 static void check_rows_only(const fixture *f, sst_store *store) {
     uint32_t i;
     for (i = 0; i < f->truth.count && !model_failed; i++) {
         const model_stream *m = &f->truth.stream[i];
-        static uint8_t value[4096];
         sst_stream *stream;
-        int64_t row;
+        uint64_t row;
         if (!MODEL_INT(sst_stream_open(store, m->name, &stream), SST_OK)) continue;
-        for (row = 0; row < (int64_t)m->rows; row++) {
-            int result = sst_gather(stream, &row, 1, value, NULL);
-            MODEL(result == SST_OK || lost(result) || (uint64_t)row >= sst_rows(stream));
-            if (result != SST_OK) continue;
-            MODEL(memcmp(value, model_row(m, (uint64_t)row), m->row_bytes) == 0);
-        }
+        for (row = 0; row < m->rows; row++) check_row_only(m, stream, row);
     }
 }
 
@@ -970,8 +1055,7 @@ static void index_cycles(void) {
     }
 }
 
-static void lies_in_index_streams(void) {
-    fixture *f = &small_image;
+static void lies_in_index_streams(fixture *f) {
     uint32_t i;
     for (i = 1; i <= f->truth.count; i++) {
         uint64_t at, blocks = 0;
@@ -995,8 +1079,9 @@ static void lies_in_index_streams(void) {
     }
 }
 
-static void lies_in_index_blocks(void) {
-    fixture *f = &small_image;
+/* where_block: what is demanded when an offset lies. Where it leads to no record at all, that is
+ * taken for a damaged block and not for a lie. */
+static void lies_in_index_blocks(fixture *f, demand where_block) {
     uint32_t n = mend_count(f->bytes, f->size, MEND_INDEX, 0), i, k, stream;
     for (k = 0; k < n; k++) {
         for (stream = 1; stream <= f->truth.count; stream++) {
@@ -1005,7 +1090,7 @@ static void lies_in_index_blocks(void) {
             REQUIRE(mend_find(f->bytes, f->size, MEND_INDEX, 0, k, &r));
             at = mend_index_stream(f->bytes, &r, stream, &blocks);
             for (i = 0; at != 0 && i < mend_u32(f->bytes + at + 48) && i < 2; i++, blocks += 40) {
-                lie_at(f, &r, blocks, 8, ALL);          /* offset */
+                lie_at(f, &r, blocks, 8, where_block);  /* offset */
                 lie_at(f, &r, blocks + 8, 8, ALL);      /* first row */
                 lie_at(f, &r, blocks + 16, 8, ROWS);    /* times */
                 lie_at(f, &r, blocks + 24, 8, ROWS);
@@ -1016,8 +1101,7 @@ static void lies_in_index_blocks(void) {
     }
 }
 
-static void lies_in_tables(void) {
-    fixture *f = &small_image;
+static void lies_in_tables(fixture *f) {
     uint32_t n = mend_count(f->bytes, f->size, MEND_TABLE, 0), k;
     uint64_t at;
     mend_record r;
@@ -1046,13 +1130,12 @@ static void lies_in_end_and_sync(void) {
 }
 
 /* Header fields of a block. What such a block holds is no longer what it was. */
-static void lies_in_block_headers(void) {
-    fixture *f = &small_image;
+static void lies_in_block_headers(fixture *f) {
     static const struct { uint32_t at; int bytes; } field[] = {
         {12, 4}, {16, 4}, {20, 4}, {24, 8}, {32, 8}, {40, 8}, {48, 8}};
     uint32_t nth, i;
     mend_record r;
-    for (nth = 0; nth < 3; nth++) {
+    for (nth = 0; nth < 3 && nth < f->truth.count; nth++) {
         for (i = 0; i < 7; i++) {
             REQUIRE(mend_find(f->bytes, f->size, MEND_BLOCK, nth + 1, nth, &r));
             lie_at(f, &r, r.offset + field[i].at, field[i].bytes, SAFE);
@@ -1060,15 +1143,14 @@ static void lies_in_block_headers(void) {
     }
 }
 
-/* The directory of a block: it may be lost, the others may not. */
-static void lies_in_directories(void) {
-    fixture *f = &small_image;
+/* The directory of a block of a stream: it may be lost, the others may not. */
+static void lies_in_directories(fixture *f, uint32_t stream, uint32_t columns) {
     mend_record r;
     uint32_t nth, c;
     for (nth = 0; nth < 2; nth++) {
-        REQUIRE(mend_find(f->bytes, f->size, MEND_BLOCK, 2, nth, &r));
+        REQUIRE(mend_find(f->bytes, f->size, MEND_BLOCK, stream, nth, &r));
         lie_at(f, &r, r.payload, 4, SAFE);              /* number of columns */
-        for (c = 0; c < 2; c++) {
+        for (c = 0; c < columns; c++) {
             uint64_t entry = r.payload + 32 + 32 * c;
             lie_at(f, &r, entry, 1, SAFE);              /* kind */
             lie_at(f, &r, entry + 1, 1, ROWS);          /* codec */
@@ -1083,13 +1165,12 @@ static void lies_in_directories(void) {
 
 /* Values in the columns with all checksums right: times that are not sorted, or not those of the
  * header. */
-static void lies_in_times(void) {
-    fixture *f = &small_image;
+static void lies_in_times(fixture *f, uint32_t streams) {
     mend_record r;
     mend_column c;
     uint32_t nth, stream;
     size_t i, k;
-    for (stream = 1; stream <= 2; stream++) {
+    for (stream = 1; stream <= streams; stream++) {
         for (nth = 0; nth < 3; nth++) {
             REQUIRE(mend_find(f->bytes, f->size, MEND_BLOCK, stream, nth, &r));
             REQUIRE(mend_column_at(f->work, &r, 0, &c) && c.kind == MEND_TIMES);
@@ -1108,9 +1189,8 @@ static void lies_in_times(void) {
 }
 
 /* Changes the declaration of a stream: its STREAM record, and its copies in every INDEX. */
-static void lie_about_stream(uint32_t stream, uint64_t at, uint64_t value, int bytes,
-                             demand want) {
-    fixture *f = &small_image;
+static void lie_about(fixture *f, uint32_t stream, uint64_t at, uint64_t value, int bytes,
+                      demand want) {
     uint32_t n = mend_count(f->bytes, f->size, MEND_INDEX, 0), k;
     uint64_t definition;
     mend_record r;
@@ -1130,6 +1210,11 @@ static void lie_about_stream(uint32_t stream, uint64_t at, uint64_t value, int b
     }
     check_lie_both(f, want);
     restore(f);
+}
+
+static void lie_about_stream(uint32_t stream, uint64_t at, uint64_t value, int bytes,
+                             demand want) {
+    lie_about(&small_image, stream, at, value, bytes, want);
 }
 
 static void lies_in_declarations(void) {
@@ -1154,6 +1239,43 @@ static void lies_in_declarations(void) {
     }
     lie_about_stream(4, 40, 6 | 'j' << 16, 4, SAFE);
     for (i = 0; i < 5; i++) lie_about_stream(2, 42 + i, (uint8_t)"imu\0\xFF"[i], 1, SAFE);
+}
+
+static void lies_in_streams(void) { lies_in_index_streams(&small_image); }
+static void lies_in_blocks(void) { lies_in_index_blocks(&small_image, ALL); }
+static void lies_in_small_tables(void) { lies_in_tables(&small_image); }
+static void lies_in_headers(void) { lies_in_block_headers(&small_image); }
+static void lies_in_columns(void) { lies_in_directories(&small_image, 2, 2); }
+static void lies_in_small_times(void) { lies_in_times(&small_image, 2); }
+
+/* The same where rows are of several fields, with tags, or without times. */
+static void lies_in_index_of_kinds(void) {
+    lies_in_index_streams(&kinds_image);
+    lies_in_index_blocks(&kinds_image, ROWS);
+    lies_in_tables(&kinds_image);
+}
+
+static void lies_in_blocks_of_kinds(void) {
+    lies_in_block_headers(&kinds_image);
+    lies_in_directories(&kinds_image, 1, 6);
+    lies_in_directories(&kinds_image, 2, 3);
+    lies_in_times(&kinds_image, 1);
+}
+
+/* Every byte of the declarations: flags, number of fields, types, shapes, names. */
+static void lies_in_declarations_of_kinds(void) {
+    fixture *f = &kinds_image;
+    size_t k, step = test_rounds(0, 1000) == 0 ? 4 : 1;
+    uint32_t stream;
+    uint64_t at;
+    mend_record r;
+    for (stream = 1; stream <= f->truth.count; stream++) {
+        REQUIRE(mend_find(f->bytes, f->size, MEND_STREAM, stream, 0, &r));
+        for (at = 0; at < r.size && !model_failed; at++) {
+            for (k = at % step; k < 10; k += step) lie_about(f, stream, at, lies[k], 1, SAFE);
+            lie_about(f, stream, at, f->bytes[r.payload + at] ^ (1u << at % 8), 1, SAFE);
+        }
+    }
 }
 
 /* A second stream with the first one's name. */
@@ -1253,11 +1375,11 @@ static fixture closed_file, crashed_file;
 static void record_file(fixture *f, sst_store *store) {
     sst_stream *stream[4];
     sst_stream_desc desc;
-    sst_field field;
+    sst_field field[MODEL_FIELDS];
     uint64_t random = 17;
     uint32_t i, k;
     for (i = 0; i < 3; i++) {
-        model_describe(&f->truth.stream[i], &desc, &field);
+        model_describe(&f->truth.stream[i], &desc, field);
         CHECK_INT(sst_stream_create(store, &desc, &stream[i]), SST_OK);
     }
     set_metas(f, store, stream[0]);
@@ -1267,7 +1389,7 @@ static void record_file(fixture *f, sst_store *store) {
         append_rows(&f->truth.stream[2], stream[2], 1, &random);
         CHECK_INT(k == 1 ? sst_sync(store) : sst_flush(store), SST_OK);
         if (k != 2) continue;
-        model_describe(&f->truth.stream[3], &desc, &field);
+        model_describe(&f->truth.stream[3], &desc, field);
         CHECK_INT(sst_stream_create(store, &desc, &stream[3]), SST_OK);
         append_rows(&f->truth.stream[3], stream[3], 20, &random);
         CHECK_INT(sst_stream_finish(stream[3]), SST_OK);
@@ -1358,21 +1480,14 @@ static void files_unmapped(void) {
 /* Appends the rows that were prepared, where the stream has all that came before. added[i]: so
  * many. */
 static void append_more(const fixture *f, sst_store *store, uint64_t *added) {
-    uint32_t i, k, n;
+    uint32_t i, k;
     for (i = 0; i < f->truth.count; i++) {
         const model_stream *m = &f->truth.stream[i];
         sst_stream *stream;
         added[i] = 0;
         if (sst_stream_open(store, m->name, &stream) != SST_OK || m->finished) continue;
         for (k = 0; k < MORE_ROWS && sst_rows(stream) == m->rows + k; k++) {
-            int64_t lines[SST_MAX_TIMELINES];
-            sst_row row;
-            memset(&row, 0, sizeof row);
-            row.time = m->times[m->rows + k];
-            row.value = model_row(m, m->rows + k);
-            for (n = 0; n < m->lines; n++) lines[n] = m->line[n][m->rows + k];
-            if (m->lines > 0) row.timelines = lines;
-            MODEL_INT(sst_append_row(stream, &row), SST_OK);
+            MODEL_INT(model_append(m, m->rows + k, stream), SST_OK);
             added[i]++;
         }
     }
@@ -1399,7 +1514,7 @@ static void check_recovered(const fixture *f, const verdict *v, const uint64_t *
         for (k = 0; k < added[i]; k++) {
             int64_t row = (int64_t)(c.m->rows + k);
             MODEL_INT(sst_gather(c.handle, &row, 1, value, NULL), SST_OK);
-            MODEL(memcmp(value, model_row(c.m, (uint64_t)row), c.m->row_bytes) == 0);
+            MODEL(model_same_value(c.m, 0, (uint64_t)row, value));
         }
     }
     if (!v->weak) {
@@ -1577,7 +1692,7 @@ static void append_self(model_stream *m, sst_stream *stream, const char *file, u
     const uint8_t *bytes = sim_bytes(&disk, file, &size);
     uint8_t *row;
     CHECK_INT(model_prepare(m, 1, random), 1);
-    row = model_row(m, m->rows);
+    row = model_value(m, 0, m->rows);
     memset(row, 0, m->row_bytes);
     at = size > m->row_bytes ? test_below(random, (size - m->row_bytes) / 64 + 1) * 64 : 0;
     if (m->rows == 0) at = 0;
@@ -1593,7 +1708,7 @@ static void record_self(self *s) {
     sst_options options;
     sst_stream *stream[4];
     sst_stream_desc desc;
-    sst_field field;
+    sst_field field[MODEL_FIELDS];
     sst_store *store;
     uint64_t random = 77;
     uint32_t i, k;
@@ -1607,7 +1722,7 @@ static void record_self(self *s) {
     add_stream(f, "number", SST_I32, 0, 0);
     REQUIRE(sst_create(FILE_PATH, &options, &store) == SST_OK);
     for (i = 0; i < 4; i++) {
-        model_describe(&f->truth.stream[i], &desc, &field);
+        model_describe(&f->truth.stream[i], &desc, field);
         CHECK_INT(sst_stream_create(store, &desc, &stream[i]), SST_OK);
     }
     for (k = 0; k < SELF_ROWS; k++) {
@@ -1642,7 +1757,7 @@ static uint64_t check_self_rows(const fixture *f, sst_store *store, bool damaged
             MODEL(result == SST_OK || (damaged && lost(result)));
             if (result != SST_OK) continue;
             MODEL(time == m->times[row]);
-            MODEL(memcmp(value, model_row(m, (uint64_t)row), m->row_bytes) == 0);
+            MODEL(model_same_value(m, 0, (uint64_t)row, value));
         }
         sst_stream_close(stream);
     }
@@ -1737,10 +1852,11 @@ static void store_in_itself(void) {
 }
 
 static void free_images(void) {
-    fixture *f[5] = {&small_image, &skip_image, &piece_image, &closed_file, &crashed_file};
+    fixture *f[6] = {&small_image,  &skip_image,  &kinds_image,
+                     &piece_image, &closed_file, &crashed_file};
     int i;
     sim_free(&disk);
-    for (i = 0; i < 5; i++) {
+    for (i = 0; i < 6; i++) {
         model_store_free(&f[i]->truth);
         free(f[i]->bytes);
         free(f[i]->work);
@@ -1753,12 +1869,16 @@ static void free_images(void) {
 int main(void) {
     RUN(make_small_image);
     RUN(make_skip_image);
+    RUN(make_kinds_image);
     RUN(make_piece_image);
     RUN(undamaged);
     RUN(every_bit);
     RUN(bits_around_skip);
+    RUN(bits_of_kinds);
     RUN(every_length);
+    RUN(every_length_of_kinds);
     RUN(every_unit);
+    RUN(every_unit_of_kinds);
     RUN(every_pair);
     RUN(random_damage);
     RUN(garbage_behind);
@@ -1769,15 +1889,18 @@ int main(void) {
     RUN(piece_checksums);
     RUN(lies_in_index_head);
     RUN(index_cycles);
-    RUN(lies_in_index_streams);
-    RUN(lies_in_index_blocks);
-    RUN(lies_in_tables);
+    RUN(lies_in_streams);
+    RUN(lies_in_blocks);
+    RUN(lies_in_small_tables);
     RUN(lies_in_end_and_sync);
-    RUN(lies_in_block_headers);
-    RUN(lies_in_directories);
-    RUN(lies_in_times);
+    RUN(lies_in_headers);
+    RUN(lies_in_columns);
+    RUN(lies_in_small_times);
     RUN(lies_in_declarations);
     RUN(lie_same_name);
+    RUN(lies_in_index_of_kinds);
+    RUN(lies_in_blocks_of_kinds);
+    RUN(lies_in_declarations_of_kinds);
     RUN(lies_in_stream_numbers);
     RUN(other_versions);
     RUN(other_record_types);

@@ -14,11 +14,11 @@
 
 /* With MODEL_FILES the stores are files, which are closed, crash and are reopened. */
 #ifdef MODEL_FILES
-#define MODEL_STORE_OPS 22
+#define MODEL_STORE_OPS 23
 #define MODEL_ROUNDS 600
 static char model_folder[300];
 #else
-#define MODEL_STORE_OPS 16
+#define MODEL_STORE_OPS 17
 #define MODEL_ROUNDS 5000
 #endif
 
@@ -50,7 +50,7 @@ typedef struct run {
     model_store model;
     sst_stream *writer[MODEL_STREAMS], *reader[MODEL_STREAMS];
     bool owner[MODEL_STREAMS];  /* writer has appended: another handle may not */
-    bool made[MODEL_STREAMS];   /* writer came from sst_stream_create and knows the offset */
+    bool made[MODEL_STREAMS];   /* writer came from sst_stream_create and knows the offsets */
     model_holds holds;
     lent_meta lent;
     snapshot snap[2];
@@ -79,20 +79,16 @@ static void op_create(run *r) {
     uint32_t i = r->model.count;
     model_stream *m = &r->model.stream[i];
     sst_stream_desc desc;
-    sst_field field;
+    sst_field field[MODEL_FIELDS];
     char name[32];
     if (i == MODEL_STREAMS) return;
     snprintf(name, sizeof name, chance(r, 2) ? "s%u" : "\xC3\xA9 strom/%u", i);
     model_stream_random(m, name, r->options.block_bytes, &r->random);
     if (i > 0 && chance(r, 3)) {            /* like an earlier one, so that views can be copied */
-        const model_stream *like = &r->model.stream[test_below(&r->random, i)];
-        m->type = like->type;
-        m->lines = like->lines;
-        memcpy(m->shape, like->shape, sizeof m->shape);
-        model_measure(m);
+        model_become_like(m, &r->model.stream[test_below(&r->random, i)], &r->random);
     }
-    model_describe(m, &desc, &field);
-    if (chance(r, 4)) desc.flags = SST_OPEN_EXISTING;
+    model_describe(m, &desc, field);
+    if (chance(r, 4)) desc.flags |= SST_OPEN_EXISTING;
     if (!MODEL_INT(sst_stream_create(r->store, &desc, &r->writer[i]), SST_OK)) return;
     r->model.count++;
     r->reader[i] = NULL;
@@ -100,44 +96,93 @@ static void op_create(run *r) {
     r->made[i] = true;
 }
 
+/* One fault in the fields, of which there may be one only. Returns what it must be refused with. */
+static int spoil_fields(run *r, sst_stream_desc *desc, sst_field *field) {
+    sst_field *f = &field[test_below(&r->random, desc->field_count)];
+    bool described = desc->fields != NULL;
+    switch (test_below(&r->random, 7)) {
+    case 0:
+        if (described) f->type = (sst_type)(f->type % 13 + 1);
+        else desc->type = (sst_type)(desc->type % 13 + 1);
+        return SST_ERR_TYPE;
+    case 1:
+        if (described) f->shape[0] += 1;
+        else desc->shape[0] += 1;
+        return SST_ERR_SHAPE;
+    case 2:
+        desc->name = "other";
+        f->shape[0] = desc->shape[0] = SST_MAX_ROW_BYTES;
+        f->shape[1] = desc->shape[1] = 2;
+        return SST_ERR_LIMIT;
+    case 3:
+        if (described) f->flags |= SST_RAGGED;
+        else desc->flags |= SST_RAGGED;
+        return SST_ERR_SHAPE;
+    case 4:
+        f->name = "another";
+        if (!described) desc->field_count = 1;          /* and no fields */
+        return SST_ERR_ARG;
+    case 5:
+        f->flags |= SST_TAGGED;
+        if (!described) desc->flags |= SST_ROW_REMOVED;
+        return SST_ERR_ARG;
+    default:
+        if (desc->field_count < 2) {
+            desc->fields = field;
+            desc->field_count = 0;
+        } else if (chance(r, 3)) {
+            desc->field_count--;
+        } else if (chance(r, 2)) {
+            desc->type = field[0].type;
+        } else {
+            desc->name = "other";
+            field[0].name = field[1].name = "twice";
+        }
+        return SST_ERR_ARG;
+    }
+}
+
+/* Kinds that the stream has not, or that cannot be together. */
+static int spoil_kinds(run *r, sst_stream_desc *desc) {
+    switch (test_below(&r->random, 5)) {
+    case 0: desc->flags ^= SST_TAGGED; break;
+    case 1: desc->flags ^= (desc->flags & SST_UNTIMED) != 0 ? SST_UNTIMED : SST_EQUAL_TIMES; break;
+    case 2:
+        desc->name = "other";
+        desc->flags |= SST_UNTIMED | SST_EQUAL_TIMES;
+        break;
+    case 3:
+        desc->name = "other";
+        desc->flags = SST_UNTIMED;
+        desc->timelines[0] = "arrival";
+        break;
+    default:
+        desc->name = "other";
+        desc->codec = SST_CODEC_AUTO;
+        return SST_ERR_UNSUPPORTED;
+    }
+    return SST_ERR_ARG;
+}
+
 /* Descriptions that must be refused, each with one fault, and equal ones that must not be. */
 static void op_create_bad(run *r, uint32_t i) {
     sst_stream_desc desc;
-    sst_field field;
+    sst_field field[MODEL_FIELDS];
     sst_stream *out = r->writer[i];
     int want = SST_ERR_ARG;
-    model_describe(&r->model.stream[i], &desc, &field);
-    desc.flags = SST_OPEN_EXISTING;
-    switch (test_below(&r->random, 12)) {
-    case 0: desc.flags = 0; want = SST_ERR_EXISTS; break;
+    model_describe(&r->model.stream[i], &desc, field);
+    desc.flags |= SST_OPEN_EXISTING;
+    switch (test_below(&r->random, 16)) {
+    case 0: desc.flags &= ~(uint32_t)SST_OPEN_EXISTING; want = SST_ERR_EXISTS; break;
     case 1: desc.name = NULL; break;
     case 2: desc.name = ""; break;
     case 3: desc.name = "\xC3("; break;
-    case 4:
-        if (desc.fields != NULL) field.type = (sst_type)(field.type % 13 + 1);
-        else desc.type = (sst_type)(desc.type % 13 + 1);
-        want = SST_ERR_TYPE;
-        break;
-    case 5:
-        if (desc.fields != NULL) field.shape[0] += 1;
-        else desc.shape[0] += 1;
-        want = SST_ERR_SHAPE;
-        break;
-    case 6: desc.time_unit = (sst_unit)((desc.time_unit + 1) % 5); break;
-    case 7: desc.time_unit = (sst_unit)5; break;
-    case 8: desc.flags |= SST_DEFERRED; break;
-    case 9:
-        desc.name = "other";
-        desc.codec = SST_CODEC_AUTO;
-        want = SST_ERR_UNSUPPORTED;
-        break;
-    case 10:
-        desc.name = "other";
-        field.shape[0] = desc.shape[0] = SST_MAX_ROW_BYTES;
-        field.shape[1] = desc.shape[1] = 2;
-        want = SST_ERR_LIMIT;
-        break;
-    default: desc.timelines[0] = desc.timelines[0] != NULL ? NULL : "more"; break;
+    case 4: desc.time_unit = (sst_unit)((desc.time_unit + 1) % 5); break;
+    case 5: desc.time_unit = (sst_unit)5; break;
+    case 6: desc.flags |= SST_DEFERRED; break;
+    case 7: desc.timelines[0] = desc.timelines[0] != NULL ? NULL : "more"; break;
+    case 8: case 9: case 10: want = spoil_kinds(r, &desc); break;
+    default: want = spoil_fields(r, &desc, field); break;
     }
     MODEL_INT(sst_stream_create(r->store, &desc, &out), want);
     MODEL(out == NULL);
@@ -197,33 +242,20 @@ static void make_room(run *r) {
     MODEL_INT(sst_poll(r->store), SST_OK);
 }
 
-static sst_row row_of(const model_stream *m, uint64_t row, int64_t *lines) {
-    sst_row out;
-    uint32_t k;
-    memset(&out, 0, sizeof out);
-    for (k = 0; k < m->lines; k++) lines[k] = m->line[k][row];
-    out.time = m->times[row];
-    out.timelines = m->lines > 0 ? lines : NULL;
-    out.value = model_row(m, row);
-    return out;
-}
-
 static int append_as_row(run *r, uint32_t i, uint64_t row) {
     const model_stream *m = &r->model.stream[i];
-    int64_t lines[SST_MAX_TIMELINES];
-    sst_row out = row_of(m, row, lines);
-    sst_cell cell;
-    out.count = (size_t)test_below(&r->random, 2);
-    if (chance(r, 2)) {
-        out.type = m->type;
-        memcpy(out.shape, m->shape, sizeof out.shape);
+    model_parts parts;
+    sst_row out = model_row(m, row, &parts);
+    if (m->fields == 1) {
+        out.count = (size_t)test_below(&r->random, 2);
+        if (chance(r, 2)) {
+            out.type = m->field[0].type;
+            memcpy(out.shape, m->field[0].shape, sizeof out.shape);
+        }
     }
     if (chance(r, 4)) {
-        cell.data = out.value;
-        cell.count = out.count;
-        out.cells = &cell;
+        out.cells = parts.cells;
         out.value = NULL;
-        out.count = 0;
     }
     return sst_append_row(r->writer[i], &out);
 }
@@ -245,31 +277,45 @@ static int append_typed(sst_stream *stream, sst_type kind, int64_t time, const u
 }
 
 static bool has_typed(const model_stream *m) {
-    return m->shape[0] == 0 && (m->type == SST_F64 || m->type == SST_F32 || m->type == SST_I64 ||
-                                m->type == SST_I32 || m->type == SST_U8 || m->type == SST_BOOL);
+    sst_type type = m->field[0].type;
+    return m->fields == 1 && m->field[0].shape[0] == 0 &&
+           (type == SST_F64 || type == SST_F32 || type == SST_I64 || type == SST_I32 ||
+            type == SST_U8 || type == SST_BOOL);
 }
 
-/* sst_append, with the value at the field's offset where the handle knows it. */
+/* A row as the caller's structure. A handle that knows no offsets takes one field as it is. */
+static uint8_t *pack_row(const model_stream *m, uint64_t row, bool offsets) {
+    uint8_t *packed = (uint8_t *)model_memory(m->struct_bytes);
+    uint32_t k;
+    memset(packed, 0x5A, m->struct_bytes);
+    for (k = 0; k < m->fields; k++) {
+        memcpy(packed + (offsets ? m->field[k].offset : 0), model_value(m, k, row),
+               model_value_bytes(m, k, row));
+    }
+    return packed;
+}
+
+/* sst_append. A handle that knows no offsets refuses several fields. */
 static int append_plain(run *r, uint32_t i, uint64_t row) {
     const model_stream *m = &r->model.stream[i];
-    uint8_t *packed = (uint8_t *)model_memory(m->field_offset + m->row_bytes);
-    int result;
-    memset(packed, 0x5A, m->field_offset);
-    memcpy(packed + m->field_offset, model_row(m, row), m->row_bytes);
-    result = sst_append(r->writer[i], m->times[row], packed);
+    uint8_t *packed = pack_row(m, row, r->made[i]);
+    int result = sst_append(r->writer[i], m->times[row], packed);
     free(packed);
     return result;
 }
 
+/* Those functions that take no tag give 0. */
 static int append_one(run *r, uint32_t i, uint64_t row) {
     const model_stream *m = &r->model.stream[i];
     uint64_t form = test_below(&r->random, 3);
-    if (m->lines > 0 || form == 0) return append_as_row(r, i, row);
+    bool plain = m->fields == 1 || r->made[i];
+    if (m->lines > 0 || form == 0 || !plain) return append_as_row(r, i, row);
+    m->tags[row] = 0;
     if (form == 1 && has_typed(m)) {
-        return append_typed(r->writer[i], m->type, m->times[row], model_row(m, row));
+        return append_typed(r->writer[i], m->field[0].type, m->times[row],
+                            model_value(m, 0, row));
     }
-    if (m->field_offset == 0 || r->made[i]) return append_plain(r, i, row);
-    return append_as_row(r, i, row);
+    return append_plain(r, i, row);
 }
 
 /* Appends the prepared rows one by one. */
@@ -289,19 +335,43 @@ static void append_single(run *r, uint32_t i, uint64_t rows) {
     }
 }
 
-/* One call for several rows; `view`, if there is one, has them. Goes on after SST_ERR_BUSY. */
-static void append_many(run *r, uint32_t i, uint64_t rows, sst_stream *source, uint64_t first) {
+/* The prepared rows by sst_append_rows, which gives them the tag 0. */
+static int append_array(run *r, uint32_t i, uint64_t rows) {
+    model_stream *m = &r->model.stream[i];
+    const int64_t *times = m->times + m->rows;
+    memset(m->tags + m->rows, 0, (size_t)rows * 4);
+    if (!model_timed(m) && chance(r, 2)) times = NULL;
+    return sst_append_rows(r->writer[i], times, model_value(m, 0, m->rows), (size_t)rows);
+}
+
+/* The prepared rows as a view of the model's own arrays. */
+static int append_arrays(run *r, uint32_t i, uint64_t rows) {
+    const model_stream *m = &r->model.stream[i];
+    sst_column columns[MODEL_FIELDS];
+    sst_view view = model_view(m, m->rows, rows, columns);
+    if (m->fields == 1 && chance(r, 2)) {       /* such a view may do without columns */
+        view.columns = NULL;
+        view.column_count = 0;
+    }
+    return sst_append_view(r->writer[i], &view);
+}
+
+enum { FROM_ARRAY, FROM_ARRAYS, FROM_SOURCE };
+
+/* One call for several rows; `source`, if they come from there, has them from `first` on. Goes on
+ * after SST_ERR_BUSY. */
+static void append_many(run *r, uint32_t i, uint64_t rows, int how, sst_stream *source,
+                        uint64_t first) {
     model_stream *m = &r->model.stream[i];
     sst_view view;
     uint64_t added;
     int result, stuck = 0;
     while (rows > 0 && !model_failed) {
-        if (source != NULL) {
+        if (how == FROM_SOURCE) {
             if (!MODEL_INT(sst_slice(source, first, rows, &view), SST_OK)) return;
             result = sst_append_view(r->writer[i], &view);
         } else {
-            result = sst_append_rows(r->writer[i], m->times + m->rows, model_row(m, m->rows),
-                                     (size_t)rows);
+            result = how == FROM_ARRAY ? append_array(r, i, rows) : append_arrays(r, i, rows);
         }
         added = sst_rows(r->writer[i]) - m->rows;
         if (!MODEL(added <= rows) || !MODEL(result == SST_OK || result == SST_ERR_BUSY)) return;
@@ -320,46 +390,42 @@ static void append_from_store(run *r, uint32_t i, uint64_t rows) {
     model_stream *m = &r->model.stream[i];
     sst_options options = r->options;
     sst_stream_desc desc;
-    sst_field field;
+    sst_field field[MODEL_FIELDS];
     sst_store *store;
     sst_stream *stream;
     uint64_t k;
     options.flags &= ~(uint32_t)SST_DEFERRED;
     options.block_bytes = 512 + (uint32_t)test_below(&r->random, 1000);
-    model_describe(m, &desc, &field);
+    model_describe(m, &desc, field);
     if (!MODEL_INT(sst_create(NULL, &options, &store), SST_OK)) return;
     if (MODEL_INT(sst_stream_create(store, &desc, &stream), SST_OK)) {
-        for (k = 0; k < rows; k++) {
-            int64_t lines[SST_MAX_TIMELINES];
-            sst_row row = row_of(m, m->rows + k, lines);
-            MODEL_INT(sst_append_row(stream, &row), SST_OK);
-        }
+        for (k = 0; k < rows; k++) MODEL_INT(model_append(m, m->rows + k, stream), SST_OK);
         if (chance(r, 2)) MODEL_INT(sst_flush(store), SST_OK);
-        append_many(r, i, rows, stream, 0);
+        append_many(r, i, rows, FROM_SOURCE, stream, 0);
     }
     MODEL_INT(sst_close(store), SST_OK);
 }
 
-/* Rows of another stream, taken as the prepared ones. Returns how many, from *first. */
+/* Rows of another stream, or of this one, that may follow its last row, taken as the prepared ones.
+ * Returns how many, from *first. */
 static uint64_t borrow_rows(run *r, uint32_t i, const model_stream *from, uint64_t *first) {
     model_stream *m = &r->model.stream[i];
     uint64_t rows, at = 0;
-    uint32_t k;
-    while (at < from->rows && m->rows > 0 && from->times[at] <= m->times[m->rows - 1]) at++;
+    if (!model_timed(m)) at = test_below(&r->random, from->rows);
+    while (at < from->rows && m->rows > 0 && model_timed(m)) {
+        int64_t last = m->times[m->rows - 1];
+        if (from->times[at] > last) break;
+        if (from->times[at] == last && (m->flags & SST_EQUAL_TIMES) != 0) break;
+        at++;
+    }
     rows = from->rows - at;
     if (rows > 100) rows = 1 + test_below(&r->random, 100);
-    model_reserve(m, m->rows + rows);
-    if (rows == 0) return 0;
-    memcpy(m->times + m->rows, from->times + at, (size_t)rows * 8);
-    memcpy(model_row(m, m->rows), model_row(from, at), (size_t)rows * m->row_bytes);
-    for (k = 0; k < m->lines; k++) {
-        memcpy(m->line[k] + m->rows, from->line[k] + at, (size_t)rows * 8);
-    }
+    model_borrow(m, from, at, rows);
     *first = at;
     return rows;
 }
 
-/* A view of a like stream of this store or of an opened image. */
+/* A view of a like stream of this store or of an opened image, or of the stream's own rows. */
 static void op_append_view(run *r, uint32_t i) {
     model_stream *m = &r->model.stream[i];
     snapshot *snap = &r->snap[test_below(&r->random, 2)];
@@ -370,10 +436,10 @@ static void op_append_view(run *r, uint32_t i) {
     if (m->finished) return;
     for (j = 0; j < from->count; j++) {
         at = (start + j) % from->count;
-        if ((!other && at == i) || !model_alike(m, &from->stream[at])) continue;
+        if (!model_alike(m, &from->stream[at])) continue;
         rows = borrow_rows(r, i, &from->stream[at], &first);
         if (rows == 0) continue;
-        append_many(r, i, rows, other ? snap->handle[at] : r->writer[at], first);
+        append_many(r, i, rows, FROM_SOURCE, other ? snap->handle[at] : r->writer[at], first);
         r->owner[i] = true;
         return;
     }
@@ -390,8 +456,9 @@ static void op_append(run *r, uint32_t i) {
         MODEL_INT(sst_rows(r->writer[i]), m->rows);
         return;
     }
-    form = test_below(&r->random, 5);
-    if (form < 2 && m->lines == 0) append_many(r, i, rows, NULL, 0);
+    form = test_below(&r->random, 6);
+    if (form < 2 && m->lines == 0 && m->fields == 1) append_many(r, i, rows, FROM_ARRAY, NULL, 0);
+    else if (form < 2) append_many(r, i, rows, FROM_ARRAYS, NULL, 0);
     else if (form == 2) append_from_store(r, i, rows);
     else append_single(r, i, rows);
     r->owner[i] = true;
@@ -399,26 +466,44 @@ static void op_append(run *r, uint32_t i) {
 
 /* ---- appends that must be refused --------------------------------------------------------- */
 
-static void bad_order(run *r, uint32_t i) {
+/* The latest time that may not follow, or an earlier one; false: every time may. */
+static bool late_time(run *r, const model_stream *m, int64_t *time) {
+    bool equal = (m->flags & SST_EQUAL_TIMES) != 0;
+    if (m->rows == 0 || !model_timed(m)) return false;
+    *time = m->times[m->rows - 1];
+    if (equal && *time == INT64_MIN) return false;
+    if (*time > INT64_MIN && (equal || chance(r, 2))) *time -= 1;
+    return true;
+}
+
+/* Of three rows the last one is too early. */
+static void bad_order_rows(run *r, uint32_t i) {
     model_stream *m = &r->model.stream[i];
-    int64_t lines[SST_MAX_TIMELINES], times[3];
-    sst_row row;
-    uint8_t *values;
-    if (m->rows == 0) return;
-    row = row_of(m, m->rows - 1, lines);
-    if (row.time > INT64_MIN && chance(r, 2)) row.time -= 1;
-    MODEL_INT(sst_append_row(r->writer[i], &row), SST_ERR_ORDER);
-    if (m->lines > 0 || m->times[m->rows - 1] >= INT64_MAX - 2) return;
-    if (m->field_offset == 0) {
-        MODEL_INT(sst_append(r->writer[i], row.time, row.value), SST_ERR_ORDER);
-    }
-    values = (uint8_t *)model_memory(3 * m->row_bytes);
-    memset(values, 1, 3 * m->row_bytes);
+    size_t size = 3 * m->field[0].row_bytes;
+    uint8_t *values = (uint8_t *)model_memory(size);
+    bool equal = (m->flags & SST_EQUAL_TIMES) != 0;
+    int64_t times[3];
+    memset(values, 1, size);
     times[0] = m->times[m->rows - 1] + 1;
     times[1] = times[0] + 1;
-    times[2] = chance(r, 2) ? times[1] : m->times[0];
+    times[2] = !equal && chance(r, 2) ? times[1] : m->times[0];
     MODEL_INT(sst_append_rows(r->writer[i], times, values, 3), SST_ERR_ORDER);
     free(values);
+}
+
+static void bad_order(run *r, uint32_t i) {
+    model_stream *m = &r->model.stream[i];
+    model_parts parts;
+    sst_row row = model_row(m, m->rows, &parts);
+    if (!late_time(r, m, &row.time)) return;
+    MODEL_INT(sst_append_row(r->writer[i], &row), SST_ERR_ORDER);
+    if (m->lines > 0) return;
+    if (m->fields == 1 || r->made[i]) {
+        uint8_t *packed = pack_row(m, m->rows, r->made[i]);
+        MODEL_INT(sst_append(r->writer[i], row.time, packed), SST_ERR_ORDER);
+        free(packed);
+    }
+    if (m->fields == 1 && m->times[m->rows - 1] < INT64_MAX - 2) bad_order_rows(r, i);
 }
 
 static void bad_typed(run *r, uint32_t i) {
@@ -426,44 +511,69 @@ static void bad_typed(run *r, uint32_t i) {
     static const uint8_t zero[8];
     const model_stream *m = &r->model.stream[i];
     sst_type kind = typed[test_below(&r->random, 6)];
+    bool scalar = m->fields == 1 && m->field[0].shape[0] == 0;
     int result;
     if (m->lines > 0) return;
-    if (kind == m->type && m->shape[0] == 0) return;
+    if (kind == m->field[0].type && scalar) return;
     result = append_typed(r->writer[i], kind, m->times[m->rows], zero);
-    if (kind == m->type) MODEL_INT(result, SST_ERR_SHAPE);
-    else if (m->shape[0] == 0) MODEL_INT(result, SST_ERR_TYPE);
+    if (kind == m->field[0].type) MODEL_INT(result, SST_ERR_SHAPE);
+    else if (scalar) MODEL_INT(result, SST_ERR_TYPE);
     else MODEL(result == SST_ERR_TYPE || result == SST_ERR_SHAPE);
+}
+
+/* One fault in what a row has beside its values. */
+static int spoil_row(run *r, const model_stream *m, sst_row *row) {
+    static const int64_t lines[SST_MAX_TIMELINES];
+    switch (test_below(&r->random, 4)) {
+    case 0: row->flags = chance(r, 2) ? SST_ROW_REMOVED : 0x40000000u; break;
+    case 1: row->key.kind = SST_KEY_I64; break;
+    case 2:
+        if (model_tagged(m)) row->key.kind = SST_KEY_BYTES;
+        else row->tag = 1 + (uint32_t)test_below(&r->random, UINT32_MAX);
+        break;
+    default: row->timelines = m->lines > 0 ? NULL : lines; break;
+    }
+    return SST_ERR_ARG;
+}
+
+/* One fault in type and shape, which are given where there is one field. */
+static int spoil_type(run *r, const model_stream *m, sst_row *row) {
+    const model_field *f = &m->field[0];
+    row->type = chance(r, 2) ? (sst_type)(f->type % 13 + 1) : (sst_type)77;
+    if (m->fields > 1 || chance(r, 2)) return SST_ERR_TYPE;
+    row->type = f->type;
+    memcpy(row->shape, f->shape, sizeof row->shape);
+    row->shape[0] += 1;
+    return SST_ERR_SHAPE;
 }
 
 /* sst_append_row with one fault. */
 static void bad_row(run *r, uint32_t i) {
     const model_stream *m = &r->model.stream[i];
-    int64_t lines[SST_MAX_TIMELINES] = {0};
-    sst_row row = row_of(m, m->rows, lines);
-    sst_cell cell = {NULL, 1};
+    model_parts parts;
+    sst_row row = model_row(m, m->rows, &parts);
+    sst_cell *cell = &parts.cells[test_below(&r->random, m->fields)];
     int want = SST_ERR_ARG;
-    cell.data = row.value;
-    switch (test_below(&r->random, 11)) {
-    case 0: row.type = (sst_type)(m->type % 13 + 1); want = SST_ERR_TYPE; break;
-    case 1: row.type = (sst_type)77; want = SST_ERR_TYPE; break;
-    case 2:
-        row.type = m->type;
-        memcpy(row.shape, m->shape, sizeof row.shape);
-        row.shape[test_below(&r->random, 1)] += 1;
+    if (chance(r, 2)) {
+        row.cells = parts.cells;
+        row.value = NULL;
+    }
+    switch (test_below(&r->random, 7)) {
+    case 0: case 1: want = spoil_row(r, m, &row); break;
+    case 2: want = spoil_type(r, m, &row); break;
+    case 3: row.value = row.cells = NULL; break;
+    case 4:                                     /* both, or a value for several fields */
+        row.cells = m->fields > 1 && chance(r, 2) ? NULL : parts.cells;
+        row.value = parts.cells[0].data;
+        break;
+    case 5:
+        cell->count = row.count = 2;
         want = SST_ERR_SHAPE;
         break;
-    case 3: row.value = NULL; break;
-    case 4: row.cells = &cell; break;
-    case 5: row.flags = chance(r, 2) ? SST_ROW_REMOVED : 0x40000000u; break;
-    case 6: row.tag = 1; break;
-    case 7: row.key.kind = SST_KEY_I64; break;
-    case 8: row.timelines = m->lines > 0 ? NULL : lines; break;
-    case 9: row.count = 2; want = SST_ERR_SHAPE; break;
     default:
-        cell.count = 2;
-        row.cells = &cell;
+        cell->data = NULL;
+        row.cells = parts.cells;
         row.value = NULL;
-        want = SST_ERR_SHAPE;
         break;
     }
     MODEL_INT(sst_append_row(r->writer[i], &row), want);
@@ -471,59 +581,91 @@ static void bad_row(run *r, uint32_t i) {
 
 static void bad_pointers(run *r, uint32_t i) {
     const model_stream *m = &r->model.stream[i];
-    const uint8_t *value = model_row(m, m->rows);
+    const uint8_t *value = model_value(m, 0, m->rows);
     int64_t time = m->times[m->rows];
+    int want = m->lines == 0 && m->fields > 1 ? SST_ERR_SHAPE : SST_ERR_ARG;
     MODEL_INT(sst_append(NULL, time, value), SST_ERR_ARG);
     MODEL_INT(sst_append(r->writer[i], time, NULL), SST_ERR_ARG);
     MODEL_INT(sst_append_rows(NULL, &time, value, 1), SST_ERR_ARG);
-    MODEL_INT(sst_append_rows(r->writer[i], NULL, value, 1), SST_ERR_ARG);
-    MODEL_INT(sst_append_rows(r->writer[i], &time, NULL, 1), SST_ERR_ARG);
+    if (model_timed(m)) MODEL_INT(sst_append_rows(r->writer[i], NULL, value, 1), want);
+    MODEL_INT(sst_append_rows(r->writer[i], &time, NULL, 1), want);
     MODEL_INT(sst_append_row(r->writer[i], NULL), SST_ERR_ARG);
     MODEL_INT(sst_append_view(r->writer[i], NULL), SST_ERR_ARG);
     MODEL_INT(sst_append_f64(NULL, time, 0), SST_ERR_ARG);
+    if (m->fields > 1) MODEL_INT(sst_append_rows(r->writer[i], &time, value, 1), want);
     if (m->lines > 0) {
         MODEL_INT(sst_append(r->writer[i], time, value), SST_ERR_ARG);
         MODEL_INT(sst_append_rows(r->writer[i], &time, value, 1), SST_ERR_ARG);
         if (has_typed(m)) {
-            MODEL_INT(append_typed(r->writer[i], m->type, time, value), SST_ERR_ARG);
+            MODEL_INT(append_typed(r->writer[i], m->field[0].type, time, value), SST_ERR_ARG);
         }
     }
 }
 
-/* Another handle is the writer. */
+/* Another handle is the writer, or the handle knows no offsets of several fields. */
 static void bad_writer(run *r, uint32_t i) {
     const model_stream *m = &r->model.stream[i];
-    int64_t lines[SST_MAX_TIMELINES];
-    sst_row row = row_of(m, m->rows, lines);
-    if (r->reader[i] == NULL || !r->owner[i]) return;
-    MODEL_INT(sst_append_row(r->reader[i], &row), SST_ERR_STATE);
-    if (m->lines == 0) {
-        MODEL_INT(sst_append_rows(r->reader[i], &row.time, row.value, 1), SST_ERR_STATE);
+    sst_column columns[MODEL_FIELDS];
+    sst_view view = model_view(m, m->rows, 1, columns);
+    int64_t time = m->times[m->rows];
+    uint8_t *packed = pack_row(m, m->rows, true);
+    if (r->reader[i] != NULL && r->owner[i]) {
+        MODEL_INT(model_append(m, m->rows, r->reader[i]), SST_ERR_STATE);
+        MODEL_INT(sst_append_view(r->reader[i], &view), SST_ERR_STATE);
+        if (m->lines == 0) {
+            MODEL_INT(sst_append(r->reader[i], time, packed), SST_ERR_STATE);
+            MODEL_INT(sst_append_rows(r->reader[i], &time, packed, 1), SST_ERR_STATE);
+        }
     }
+    if (!r->made[i] && m->fields > 1 && m->lines == 0) {
+        MODEL_INT(sst_append(r->writer[i], time, packed), SST_ERR_STATE);
+    }
+    free(packed);
 }
 
-/* Views that do not fit, made from a view of the stream's own rows. */
-static void bad_view(run *r, uint32_t i) {
-    const model_stream *m = &r->model.stream[i];
+/* One fault in a view of a prepared row, whose columns are in columns[MODEL_FIELDS]. */
+static void spoil_view(run *r, const model_stream *m, sst_view *view, sst_column *columns) {
     static const uint32_t number[3];
     static const uint8_t byte[1];
     static const int64_t time[1];
-    int want = SST_ERR_ARG;
-    sst_view view;
-    if (m->rows == 0) return;
-    if (!MODEL_INT(sst_slice(r->writer[i], m->rows - 1, 1, &view), SST_OK)) return;
-    MODEL_INT(sst_append_view(r->writer[i], &view), SST_ERR_ORDER);
-    view.times = &m->times[m->rows];
-    switch (test_below(&r->random, 7)) {
-    case 0: view.times = NULL; break;
-    case 1: view.offsets = number; break;
-    case 2: view.tags = number; break;
-    case 3: view.keys = byte; view.key_offsets = number; break;
-    case 4: view.column_count = 2; break;
-    case 5: view.timelines[0] = m->lines > 0 ? NULL : time; break;
-    default: view.count = 0; want = SST_OK; break;
+    uint64_t k = test_below(&r->random, m->fields);
+    switch (test_below(&r->random, 8)) {
+    case 0: view->times = model_timed(m) ? NULL : time; break;
+    case 1: view->tags = model_tagged(m) ? NULL : number; break;
+    case 2: view->keys = byte; view->key_offsets = number; break;
+    case 3: view->column_count = m->fields + 1; break;
+    case 4: view->timelines[0] = m->lines > 0 ? NULL : time; break;
+    case 5:
+        columns[k].offsets = number;
+        if (k == 0) view->offsets = number;
+        break;
+    case 6:
+        columns[k].values = NULL;
+        if (k == 0) view->values = NULL;
+        break;
+    default:
+        view->column_count = m->fields > 1 ? m->fields - 1 : 2;
+        if (chance(r, 2)) view->columns = NULL;
+        break;
     }
-    MODEL_INT(sst_append_view(r->writer[i], &view), want);
+}
+
+/* Views that do not fit. */
+static void bad_view(run *r, uint32_t i) {
+    const model_stream *m = &r->model.stream[i];
+    sst_column columns[MODEL_FIELDS];
+    sst_view view = model_view(m, m->rows, 1, columns);
+    int64_t late;
+    view.count = 0;
+    MODEL_INT(sst_append_view(r->writer[i], &view), SST_OK);
+    view.count = 1;
+    if (late_time(r, m, &late)) {
+        view.times = &late;
+        MODEL_INT(sst_append_view(r->writer[i], &view), SST_ERR_ORDER);
+        view.times = m->times + m->rows;
+    }
+    spoil_view(r, m, &view, columns);
+    MODEL_INT(sst_append_view(r->writer[i], &view), SST_ERR_ARG);
 }
 
 static void op_append_bad(run *r, uint32_t i) {
@@ -539,6 +681,34 @@ static void op_append_bad(run *r, uint32_t i) {
     default: bad_row(r, i); break;
     }
     MODEL_INT(sst_rows(r->writer[i]), m->rows);
+}
+
+/* ---- several streams at once -------------------------------------------------------------- */
+
+/* Replays and snapshots of some streams; one without times among them is refused. */
+static void op_together(run *r) {
+    model_source s[MODEL_STREAMS];
+    sst_stream *handles[MODEL_STREAMS];
+    sst_replay *replay = NULL;
+    sst_view views[MODEL_STREAMS];
+    size_t n = 0;
+    uint32_t i, start = (uint32_t)test_below(&r->random, r->model.count);
+    bool timed = true, any = chance(r, 8);
+    for (i = 0; i < r->model.count; i++) {
+        s[n] = source_of(r, (start + i) % r->model.count);
+        if (chance(r, 3) || (!any && !model_timed(s[n].model))) continue;
+        timed = timed && model_timed(s[n].model);
+        handles[n] = s[n].handle;
+        n++;
+    }
+    if (n == 0) return;
+    if (timed) {
+        model_query_replay(s, n, &r->random);
+        model_query_snapshot(s, n, &r->random);
+    } else {
+        MODEL_INT(sst_replay_open(handles, n, 0, &replay), SST_ERR_STATE);
+        MODEL_INT(sst_snapshot(handles, n, 0, views), SST_ERR_STATE);
+    }
 }
 
 /* ---- metadata ----------------------------------------------------------------------------- */
@@ -858,9 +1028,9 @@ static void op_restart(run *r) {
     for (i = 0; i < r->model.count && !model_failed; i++) {
         model_stream *m = &r->model.stream[i];
         sst_stream_desc desc;
-        sst_field field;
-        model_describe(m, &desc, &field);
-        desc.flags = SST_OPEN_EXISTING;
+        sst_field field[MODEL_FIELDS];
+        model_describe(m, &desc, field);
+        desc.flags |= SST_OPEN_EXISTING;
         r->reader[i] = NULL;
         r->owner[i] = false;
         r->made[i] = chance(r, 2);
@@ -992,6 +1162,7 @@ static void op_on_store(run *r) {
     case 6: case 7: case 8: case 9: op_snapshot(r); break;
     case 10: op_snapshot_refuses(r); break;
     case 11: op_verify(r); break;
+    case 14: op_together(r); break;
     case 12: check_names(r->store, &r->model); break;
     case 13: model_check_holds(&r->holds); check_lent(r); break;
 #ifdef MODEL_FILES

@@ -350,7 +350,8 @@ static void api_step(api *a, uint8_t what) {
         model_check_holds(&r->holds);
         check_lent(r);
         break;
-    case 20: case 21: case 22: api_queries(r); break;
+    case 20: case 21: api_queries(r); break;
+    case 22: op_together(r); break;
     case 23: if (a->file) api_reader(a); else op_open_image(r); break;
     case 24: case 25: op_snapshot(r); break;
     case 26: op_snapshot_refuses(r); break;

@@ -224,6 +224,46 @@ static void large_rows(void) {
     finish(store, "large");
 }
 
+/* Rows of several fields with tags, those with equal times or without any. */
+static void all_kinds(void) {
+    sst_store *store = new_store();
+    sst_field fields[3];
+    sst_stream_desc desc;
+    sst_stream *stream[2];
+    sst_cell cells[3] = {{"pose and", 0}, {"name", 0}, {"of an event", 0}};
+    sst_row row;
+    int i, k;
+    memset(fields, 0, sizeof fields);
+    memset(&desc, 0, sizeof desc);
+    fields[0].type = SST_F64;
+    fields[1].type = SST_I32;
+    fields[1].name = "number";
+    fields[2].type = SST_U8;
+    fields[2].shape[0] = 5;
+    desc.fields = fields;
+    desc.field_count = 3;
+    desc.name = "event";
+    desc.flags = SST_TAGGED | SST_EQUAL_TIMES;
+    desc.timelines[0] = "capture";
+    must(sst_stream_create(store, &desc, &stream[0]), "sst_stream_create");
+    desc.name = "step";
+    desc.flags = SST_TAGGED | SST_UNTIMED;
+    desc.timelines[0] = NULL;
+    must(sst_stream_create(store, &desc, &stream[1]), "sst_stream_create");
+    for (i = 0; i < 40; i++) {
+        for (k = 0; k < 2; k++) {
+            memset(&row, 0, sizeof row);
+            row.time = i / 3 * 100;
+            row.timelines = k == 0 ? &row.time : NULL;
+            row.tag = (uint32_t)i % 4;
+            row.cells = cells;
+            must(sst_append_row(stream[k], &row), "sst_append_row");
+        }
+        if (i % 15 == 14) must(sst_flush(store), "sst_flush");
+    }
+    finish(store, "kinds");
+}
+
 /* An image that was taken and written on. */
 static void two_images(void) {
     sst_store *store = new_store();
@@ -437,6 +477,7 @@ int main(int count, char **arguments) {
     several_streams();
     mixed_streams();
     large_rows();
+    all_kinds();
     two_images();
     enter("live");
     pairs();
