@@ -11544,6 +11544,8 @@ static int ssti_sample_one(sst_stream *stream, const ssti_look *k, const ssti_sa
     if (in->how == SST_SAMPLE_LINEAR) {
         return ssti_sample_linear(stream, k, in, in->times[i], row + 1, (double *)(void *)to);
     }
+#else
+    (void)stream;
 #endif
     return ssti_fetch(k, in->column, ssti_one_row(row), to);
 }
