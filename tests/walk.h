@@ -37,8 +37,13 @@ static inline void walk_view(sst_stream *stream, const sst_view *view, size_t ro
     WALK(view->count <= rows);
     if (view->count == 0) return;
     WALK(view->first_row < rows && view->count <= rows - view->first_row);
-    walk_read(view->times, (size_t)view->count * 8);
+    if (view->times != NULL) walk_read(view->times, (size_t)view->count * 8);
+    if (view->tags != NULL) walk_read(view->tags, (size_t)view->count * 4);
     walk_read(view->values, (size_t)view->count * row_bytes);
+    WALK(view->column_count != 0 && view->columns[0].values == view->values);
+    for (k = 1; k < view->column_count; k++) {
+        walk_read(view->columns[k].values, (size_t)view->count);
+    }
     for (k = 0; k < SST_MAX_TIMELINES; k++) {
         if (view->timelines[k] != NULL) walk_read(view->timelines[k], (size_t)view->count * 8);
     }
@@ -48,7 +53,7 @@ typedef struct walk_state {
     sst_stream *stream;
     size_t row_bytes, items;
     sst_type type;
-    uint32_t lines;
+    uint32_t lines, fields;
     uint64_t rows;
     int64_t times[8];           /* to ask for */
 } walk_state;
@@ -126,6 +131,9 @@ static inline void walk_rows(const walk_state *w) {
             walk_read(value, w->row_bytes);
         }
         if (sst_gather(w->stream, &number, 1, NULL, &time) == SST_OK) walk_read(&time, 8);
+        if (sst_gather_field(w->stream, w->fields - 1, &number, 1, NULL) == SST_OK) {
+            WALK(row < sst_rows(w->stream));
+        }
         if (i % 8 == 0 && sst_slice(w->stream, row, 1, &view) == SST_OK) {
             walk_view(w->stream, &view, w->row_bytes);
         }
@@ -154,6 +162,8 @@ static inline void walk_stream(sst_stream *stream) {
     sst_stream_info(stream, NULL, NULL, &first, &last);
     WALK(desc.name != NULL && w.rows == sst_rows(stream));
     walk_read(desc.name, strlen(desc.name));
+    w.fields = desc.fields != NULL ? desc.field_count : 1;
+    WALK(w.fields >= 1 && w.fields <= SST_MAX_FIELDS);
     w.type = desc.fields != NULL ? desc.fields[0].type : desc.type;
     w.items = 1;
     for (i = 0; i < 4; i++) {
