@@ -1036,6 +1036,98 @@ static void samples_of_fields(void) {
     CHECK_INT(sst_close(store), SST_OK);
 }
 
+#define BATCH 300
+
+/* The row that is sampled at a time, and the time it has. */
+static int64_t sampled_row(int which, int64_t rows, int64_t time, sst_sampling how) {
+    int64_t row = row_at(which, (uint64_t)rows, time), next, gap;
+    if (how == SST_SAMPLE_EXACT) {
+        return row >= 0 && time_of(which, (uint64_t)row) == time ? row : -1;
+    }
+    if (how != SST_SAMPLE_NEAREST || row == rows - 1) return row;
+    next = row_at(which, (uint64_t)rows, time_of(which, (uint64_t)(row + 1)));
+    gap = time_of(which, (uint64_t)next) - time;
+    return row < 0 || gap < time - time_of(which, (uint64_t)row) ? next : row;
+}
+
+/* Many samples at once, of the last field but one, in order or not. */
+static void check_batch(sst_stream *stream, int which, int64_t rows, uint64_t *random) {
+    static int64_t times[BATCH], got[BATCH];
+    static uint8_t values[BATCH * 16];
+    uint32_t n = kinds[which].fields, field = n > 1 ? n - 2 : 0, bytes = bytes_of(which, field);
+    int64_t first = time_of(which, 0), span = time_of(which, (uint64_t)rows - 1) - first;
+    uint8_t want[16];
+    int i, how, sorted;
+    for (sorted = 0; sorted < 2; sorted++) {
+        for (i = 0; i < BATCH; i++) {
+            times[i] = first - 20 + (int64_t)test_below(random, (uint64_t)span + 40);
+            if (sorted) times[i] = first - 20 + i * (span + 40) / BATCH;
+            if (i % 3 == 0) times[i] = time_of(which, test_below(random, (uint64_t)rows));
+        }
+        for (how = 0; how < SST_SAMPLE_LINEAR && test_errors == 0; how++) {
+            CHECK_INT(sst_sample_field(stream, field, times, BATCH, (sst_sampling)how, values,
+                                       got), SST_OK);
+            for (i = 0; i < BATCH && test_errors == 0; i++) {
+                int64_t row = sampled_row(which, rows, times[i], (sst_sampling)how);
+                memset(want, 0, sizeof want);
+                if (row >= 0) value_of(which, (uint64_t)row, field, want);
+                CHECK_INT(got[i], row);
+                CHECK_BYTES(values + (size_t)i * bytes, want, bytes);
+            }
+        }
+    }
+}
+
+/* The rows of a window on a clock, which here increases by 3 a row. */
+static void check_clock(sst_stream *stream, int which, uint32_t line, uint64_t rows) {
+    sst_view view;
+    uint64_t row = 0, i;
+    for (i = 3; i + 5 < rows && test_errors == 0; i += rows / 5) {
+        int64_t time = line_of(line, i);
+        CHECK_INT(sst_locate_on(stream, line, time + 1, SST_AT_OR_BEFORE, &row), SST_OK);
+        CHECK_INT(row, i);
+        CHECK_INT(sst_locate_on(stream, line, time + 1, SST_AT_OR_AFTER, &row), SST_OK);
+        CHECK_INT(row, i + 1);
+        CHECK_INT(sst_window_on(stream, line, time, time + 9, 0, &view), SST_OK);
+        check_view(which, &view, i, 4);
+        CHECK_INT(sst_window_on(stream, line, time + 1, time + 9, SST_CARRY, &view), SST_OK);
+        CHECK_INT(view.count, 4);
+        CHECK_INT(view.first_row, i);
+        if (view.count != 0) CHECK_INT(view.timelines[line][0], time + 1);
+        if (view.count != 0) CHECK_INT(view.times[0], time_of(which, i));
+    }
+}
+
+/* In memory with a tail, in a finished file with its tables, in one block. */
+static void many_samples_and_clocks(void) {
+    static const int of[5] = {0, 1, 2, 6, 7};
+    uint64_t random = test_seed(99);
+    const int64_t rows = 500;
+    int i, where;
+    uint32_t line;
+    for (i = 0; i < 5 && test_errors == 0; i++) {
+        sst_store *store = create(path, 1024, 0);
+        sst_stream *stream = make_or_open(store, of[i]);
+        sst_options options;
+        memset(&options, 0, sizeof options);
+        options.flags = SST_SINGLE_BLOCK;
+        append_range(stream, of[i], 0, rows);
+        for (where = 0; where < 3 && test_errors == 0; where++) {
+            if (where == 1) CHECK_INT(sst_compact(store, other_path, &options), SST_OK);
+            if (where != 0) {
+                CHECK_INT(sst_close(store), SST_OK);
+                REQUIRE(sst_open(where == 1 ? path : other_path, NULL, &store) == SST_OK);
+                REQUIRE(sst_stream_open(store, kinds[of[i]].name, &stream) == SST_OK);
+            }
+            check_batch(stream, of[i], rows, &random);
+            for (line = 0; line < kinds[of[i]].lines; line++) {
+                check_clock(stream, of[i], line, (uint64_t)rows);
+            }
+        }
+        CHECK_INT(sst_close(store), SST_OK);
+    }
+}
+
 /* ---- equal times ---------------------------------------------------------------------------- */
 
 #define EQUAL_ROWS 1200
@@ -1397,27 +1489,37 @@ static void live_reader(void) {
     }
 }
 
+/* Records, says so, and waits to be killed. The exit status 2: rows are not kill-safe here. */
+static void record_until_killed(uint32_t block_bytes, int told) {
+    sst_store *store = create(path, block_bytes, 0);
+    sst_info info;
+    int status = 1;
+    alarm(100);                     /* when there is nobody left to do it */
+    if (store != NULL && sst_store_info(store, &info) == SST_OK) {
+        status = info.kill_safe ? 1 : 2;
+        if (status == 1) append_all(store, 0, 77);
+        while (status == 1 && test_errors == 0 && write(told, "", 1) == 1) pause();
+    }
+    (void)sst_close(store);
+    _exit(status);
+}
+
 /* Records in a process that is killed; false: rows are not kill-safe here. */
-static bool record_and_die(uint32_t block_bytes, uint32_t flags) {
-    int status = 0;
+static bool record_and_die(uint32_t block_bytes) {
+    int status = 0, ends[2];
+    char byte;
     pid_t pid;
     remove_files();
     fflush(stdout);
-    pid = fork();
-    if (pid == 0) {
-        sst_store *store = create(path, block_bytes, flags);
-        sst_info info;
-        if (store == NULL || sst_store_info(store, &info) != SST_OK) _exit(1);
-        if (!info.kill_safe) {
-            (void)sst_close(store);
-            _exit(2);
-        }
-        append_all(store, 0, 77);
-        if (test_errors == 0) kill(getpid(), SIGKILL);
-        (void)sst_close(store);
-        _exit(1);
+    if (pipe(ends) != 0 || (pid = fork()) < 0) {
+        CHECK(false);
+        return false;
     }
-    CHECK(pid > 0 && waitpid(pid, &status, 0) == pid);
+    if (pid == 0) record_until_killed(block_bytes, ends[1]);
+    close(ends[1]);
+    if (read(ends[0], &byte, 1) == 1) CHECK_INT(kill(pid, SIGKILL), 0);
+    close(ends[0]);
+    CHECK_INT(waitpid(pid, &status, 0), pid);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 2) return false;
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     return true;
@@ -1430,7 +1532,7 @@ static void recovered_after_kill(void) {
     for (i = 0; i < 3 && test_errors == 0; i++) {
         sst_store *store;
         sst_info info;
-        if (!record_and_die(sizes[i], 0)) SKIP("rows are not kill-safe here");
+        if (!record_and_die(sizes[i])) SKIP("rows are not kill-safe here");
         REQUIRE(sst_open(path, NULL, &store) == SST_OK);
         CHECK_INT(sst_store_info(store, &info), SST_OK);
         CHECK(info.state == SST_CRASHED && !info.tail_missing);
@@ -1585,15 +1687,18 @@ static void damaged_columns(void) {
     }
 }
 
-/* A STREAM record, in itself and in the INDEX, is changed; every checksum is right. */
-static void put_stream(uint8_t *bytes, size_t size, uint64_t at, uint64_t value, int width) {
+/* A STREAM record is changed: itself, its copy in the INDEX, or both. Every checksum is right. */
+enum { IN_RECORD = 1, IN_INDEX = 2, IN_BOTH = 3 };
+
+static void put_stream(uint8_t *bytes, size_t size, int where, uint64_t at, uint64_t value,
+                       int width) {
     mend_record r, index;
     uint64_t copy;
     REQUIRE(mend_find(bytes, size, MEND_STREAM, 1, 0, &r));
     REQUIRE(at + (uint64_t)width <= r.size);
-    mend_put(bytes + r.payload + at, value, width);
+    if ((where & IN_RECORD) != 0) mend_put(bytes + r.payload + at, value, width);
     mend_one(bytes, &r);
-    if (!mend_find(bytes, size, MEND_INDEX, 0, 0, &index)) return;
+    if ((where & IN_INDEX) == 0 || !mend_find(bytes, size, MEND_INDEX, 0, 0, &index)) return;
     copy = mend_index_definition(bytes, &index, MEND_STREAM, 1, 0);
     REQUIRE(copy != 0);
     mend_put(bytes + copy + at, value, width);
@@ -1628,7 +1733,7 @@ static void impossible_declarations(void) {
     CHECK_INT(streams_in(bytes, size), 1);
     for (i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         memcpy(copy, bytes, size);
-        put_stream(copy, size, wrong[i].at, wrong[i].value, (int)wrong[i].width);
+        put_stream(copy, size, IN_BOTH, wrong[i].at, wrong[i].value, (int)wrong[i].width);
         CHECK(streams_in(copy, size) <= 0);
         if (test_errors != 0) printf("declaration %d\n", (int)i);
         (void)walk_bytes(copy, size, 0, NULL);
@@ -1639,7 +1744,7 @@ static void impossible_declarations(void) {
 
 /* Whatever one byte of a declaration becomes, there is an answer to every question. */
 static void hostile_declarations(void) {
-    static const uint8_t values[] = {0, 1, 5, 13, 14, 0x40, 0xFF};
+    static const uint8_t values[] = {0, 1, 2, 5, 8, 10, 13, 14, 0x10, 0x40, 0xFF};
     static const int which[3] = {2, 4, 7};
     uint64_t at;
     int i;
@@ -1652,9 +1757,9 @@ static void hostile_declarations(void) {
         for (at = 0; at < r.size; at++) {
             k = (size_t)(at % (sizeof values));
             memcpy(copy, bytes, size);
-            put_stream(copy, size, at, values[k], 1);
+            put_stream(copy, size, 1 + (int)(at % 3), at, values[k], 1);
             (void)walk_bytes(copy, size, 0, NULL);
-            put_stream(copy, size, at, values[(k + 3) % sizeof values], 1);
+            put_stream(copy, size, IN_BOTH, at, values[(k + 3) % sizeof values], 1);
             (void)walk_bytes(copy, size, SST_TRUST, NULL);
         }
         free(copy);
@@ -1710,6 +1815,7 @@ int main(void) {
     TEST_RUN(rows_of_no_tag);
     TEST_RUN(views);
     TEST_RUN(samples_of_fields);
+    TEST_RUN(many_samples_and_clocks);
     TEST_RUN(equal_against_model);
     TEST_RUN(replays_and_snapshots);
     TEST_RUN(recorded_in_files);
