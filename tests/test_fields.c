@@ -567,7 +567,7 @@ static void large_rows(void) {
 static void existing_streams(void) {
     static const int results[] = {SST_OK, SST_ERR_TYPE, SST_ERR_SHAPE, SST_ERR_ARG, SST_ERR_ARG,
         SST_ERR_ARG, SST_ERR_ARG, SST_ERR_ARG, SST_ERR_ARG, SST_ERR_ARG, SST_ERR_TYPE,
-        SST_ERR_SHAPE, SST_ERR_TYPE, SST_ERR_SHAPE, SST_OK, SST_ERR_ARG};
+        SST_ERR_SHAPE, SST_ERR_TYPE, SST_ERR_SHAPE, SST_OK, SST_ERR_ARG, SST_ERR_SHAPE};
     sst_store *store = create(NULL, 0, 0);
     int i;
     (void)make_or_open(store, 2);
@@ -575,8 +575,8 @@ static void existing_streams(void) {
         sst_stream_desc desc = describe(2);
         desc.flags |= SST_OPEN_EXISTING;
         if (i == 1 || i == 12) described[4].type = SST_U64;
-        if (i == 2 || i == 10 || i == 12) described[0].shape[0] = 2;
-        if (i == 3 || i == 13) described[1].name = "another";
+        if (i == 2 || i == 10 || i == 12 || i == 16) described[0].shape[0] = 2;
+        if (i == 3 || i == 13 || i == 16) described[1].name = "another";
         if (i == 4) described[1].name = NULL;
         if (i == 5) desc.flags |= SST_EQUAL_TIMES;
         if (i == 6) desc.flags &= ~(uint32_t)SST_TAGGED;
@@ -1795,6 +1795,43 @@ static void missing_columns(void) {
     free(bytes);
 }
 
+/* Rows of one time may lie on both sides of where a block is lost: what cannot be known is said to
+ * be damaged. Where times increase, the row at the last time before is known. */
+static void lost_block(void) {
+    static const int which[2] = {5, 0};
+    int i;
+    for (i = 0; i < 2; i++) {
+        size_t size;
+        uint8_t *bytes = image_of(which[i], 120, &size);
+        int64_t last = time_of(which[i], 39), next = time_of(which[i], 80);
+        int known = i == 0 ? SST_ERR_CORRUPT : SST_OK;
+        sst_store *store;
+        sst_stream *stream;
+        mend_record r;
+        uint64_t row = 0;
+        REQUIRE(bytes != NULL && mend_find(bytes, size, MEND_BLOCK, 1, 1, &r));
+        bytes[r.offset] = 0;
+        REQUIRE(mend_find(bytes, size, MEND_INDEX, 0, 0, &r));
+        bytes[r.offset] = 0;                    /* it would know the times of the lost block */
+        REQUIRE(sst_open_memory(bytes, size, NULL, &store) == SST_OK);
+        REQUIRE(sst_stream_open(store, kinds[which[i]].name, &stream) == SST_OK);
+        CHECK_INT(sst_rows(stream), 120);
+        CHECK_INT(sst_locate(stream, last - 1, SST_AT_OR_BEFORE, &row), SST_OK);
+        CHECK_INT(row, 38);
+        CHECK_INT(sst_locate(stream, last, SST_AT_OR_BEFORE, &row), known);
+        CHECK_INT(sst_locate(stream, last, SST_AT_OR_AFTER, &row), SST_OK);
+        CHECK_INT(row, 39);
+        CHECK_INT(sst_locate(stream, last + 1, SST_AT_OR_BEFORE, &row), SST_ERR_CORRUPT);
+        CHECK_INT(sst_locate(stream, next, SST_AT_OR_AFTER, &row), known);
+        CHECK_INT(sst_locate(stream, next, SST_AT_OR_BEFORE, &row), SST_OK);
+        CHECK_INT(row, 80);
+        check_slice(stream, which[i], 0, 40);
+        check_slice(stream, which[i], 80, 40);
+        CHECK_INT(sst_close(store), SST_OK);
+        free(bytes);
+    }
+}
+
 int main(void) {
     const char *base = getenv("TMPDIR");
     snprintf(folder, sizeof folder, "%.200s/sst-fields-XXXXXX", base != NULL ? base : "/tmp");
@@ -1828,6 +1865,7 @@ int main(void) {
     TEST_RUN(impossible_declarations);
     TEST_RUN(hostile_declarations);
     TEST_RUN(missing_columns);
+    TEST_RUN(lost_block);
     remove_files();
     rmdir(folder);
     return test_done("test_fields");
