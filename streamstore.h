@@ -1058,9 +1058,9 @@ SST_DECL int sst_stream_create(sst_store *store, const sst_stream_desc *desc, ss
 SST_DECL int sst_stream_open(sst_store *store, const char *name, sst_stream **out);
 
 /* Description, number of rows, first and last time (0 when empty). Each output may be NULL.
- * Strings in *desc are valid until sst_close; desc->fields is set where the stream's field has a
- * name, so that *desc describes a like stream to sst_stream_create. SST_ERR_CORRUPT: a time that
- * was asked for is damaged. Any thread. */
+ * What *desc points to is valid until sst_close. desc->fields is set where there are several, or
+ * the only one has a name, so that *desc describes a like stream to sst_stream_create, but for the
+ * offsets, which are 0. SST_ERR_CORRUPT: a time that was asked for is damaged. Any thread. */
 #if SST_DECLARE_READ
 SST_DECL int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uint64_t *rows,
                              int64_t *first_time, int64_t *last_time);
@@ -1097,7 +1097,7 @@ SST_DECL int sst_append_rows(sst_stream *stream, const int64_t *times, const voi
 SST_DECL int sst_append_n(sst_stream *stream, int64_t time, const void *items, size_t count);
 
 /* Appends one row with everything a row can have: one value, or one cell for each field. With
- * row->type, SST_ERR_TYPE and SST_ERR_SHAPE are checked, where there is one field. SST_ERR_ARG:
+ * row->type, SST_ERR_TYPE and SST_ERR_SHAPE are checked; several fields have none. SST_ERR_ARG:
  * value and cells both, a value for several fields, a value that is NULL (but where a ragged field
  * has no items), a member the stream has no use for (a tag, a key, flags, timelines), timelines or
  * a key missing, text that is not UTF-8. SST_ERR_SHAPE: a count other than 0 or 1 of a fixed field.
@@ -6675,7 +6675,7 @@ static size_t ssti_half_plan(ssti_series *s, uint32_t bytes, uint32_t *rows) {
     uint32_t i;
     if (s->items_count == 0) {
         *rows = ssti_half_rows(s, bytes);
-        return ssti_half_front(s, *rows) + ssti_half_bytes(s, *rows, NULL);
+        return ssti_half_front(s, *rows) + ssti_half_bytes(s, *rows, s->starts);
     }
     for (i = 0; i < s->items_count; i++) row_bytes += s->mean_items[i];
     *rows = (uint32_t)(bytes / row_bytes);
@@ -8017,7 +8017,7 @@ static int ssti_view_take(sst_stream *stream, const sst_view *view, ssti_rows *i
     sst_column only;
     uint32_t i;
     if ((view->times != NULL) != s->timed || (view->key_offsets != NULL) != keyed ||
-        (view->row_flags != NULL) != keyed ||
+        (view->keys != NULL) != keyed || (view->row_flags != NULL) != keyed ||
         (view->tags != NULL) != ((s->flags & SST_TAGGED) != 0)) return SST_ERR_ARG;
     ssti_row_begin(stream, view->times, in);
     for (i = 0; i < SST_MAX_TIMELINES; i++) {
@@ -10233,7 +10233,7 @@ static const uint8_t *ssti_peek_column(const ssti_series *s, const ssti_peek *p,
             place = at;
             at += (size_t)ssti_round_up(*room, 64);
         } else {
-            place = ssti_half_column(s, c, p->capacity, NULL, &at);
+            place = ssti_half_column(s, c, p->capacity, room, &at);
         }
     }
     return p->base + place;
@@ -10410,7 +10410,7 @@ static int ssti_items_count(const ssti_look *look, uint32_t column, ssti_range r
     *count = 0;
     while (f.rows.count != 0) {
         uint64_t n = 0;
-        uint32_t span[2], i;
+        uint32_t span[2] = {0, 0}, i;
         if (f.rows.first < f.k.sealed) {
             ssti_range part, bytes;
             uint32_t block;
@@ -11038,7 +11038,7 @@ static int ssti_view_assemble(sst_stream *stream, const ssti_look *k, ssti_range
                               sst_view *out) {
     const ssti_series *s = stream->series;
     uint64_t all = 0, bytes, at = 0;
-    uint8_t *to = NULL, *offsets;
+    uint8_t *to, *offsets;
     uint32_t c;
     if (rows.count > UINT64_MAX / 4 / (s->row_bytes + 4)) {
         return ssti_stream_fail(stream, SST_ERR_MEMORY, SSTI_TEXT("no memory for the view"));
@@ -11050,6 +11050,7 @@ static int ssti_view_assemble(sst_stream *stream, const ssti_look *k, ssti_range
         if (SSTI_HUGE(all > UINT64_MAX / 4)) return SST_ERR_MEMORY;
     }
     SSTI_TRY(ssti_scratch(stream, all + 64));
+    to = stream->scratch;
     for (c = 0; c < s->column_count; c++) {
         const ssti_column *col = &s->columns[c];
         offsets = to;
@@ -12197,9 +12198,8 @@ SST_API void sst_replay_close(sst_replay *replay) {
     a = replay->allocator;
     for (i = 0; i < replay->n; i++) {
         ssti_lane *lane = &replay->lanes[i];
-        if (lane->fields != NULL) {
-            ssti_free(&a, lane->fields, lane->stream->series->field_count * sizeof(sst_column));
-        }
+        if (lane->stream == NULL) continue;
+        ssti_free(&a, lane->fields, lane->stream->series->field_count * sizeof(sst_column));
         sst_stream_close(lane->stream);
     }
     ssti_free(&a, replay->lanes, replay->n * SSTI_LANE_BYTES);

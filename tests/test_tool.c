@@ -122,6 +122,60 @@ static void killed(void (*function)(void)) {
     CHECK(WIFSIGNALED(status));
 }
 
+/* "events": position f32[2] and hits u8 with a tag, two rows of one time; "log": f64, untimed;
+ * "bare": fields without names, untimed and tagged. */
+static sst_store *record_kinds(void) {
+    sst_store *store = create(0);
+    sst_stream *events = NULL, *log = NULL, *bare = NULL;
+    sst_field fields[2];
+    sst_stream_desc desc;
+    struct { float position[2]; uint8_t hits; } value = {{0.5f, -1}, 3};
+    int i;
+    memset(&desc, 0, sizeof desc);
+    memset(fields, 0, sizeof fields);
+    fields[0].name = "position";
+    fields[0].type = SST_F32;
+    fields[0].shape[0] = 2;
+    fields[1].name = "hits, all";
+    fields[1].type = SST_U8;
+    fields[1].offset = 8;
+    desc.name = "events";
+    desc.fields = fields;
+    desc.field_count = 2;
+    desc.flags = SST_TAGGED | SST_EQUAL_TIMES;
+    desc.timelines[0] = "arrival";
+    CHECK_INT(sst_stream_create(store, &desc, &events), SST_OK);
+    for (i = 0; i < 3 && events != NULL; i++) {
+        int64_t arrival = 100 + i;
+        sst_cell cells[2] = {{value.position, 1}, {&value.hits, 1}};
+        sst_row row;
+        memset(&row, 0, sizeof row);
+        row.time = i < 2 ? 10 : 20;
+        row.timelines = &arrival;
+        row.tag = 7 * (uint32_t)i;
+        row.cells = cells;
+        CHECK_INT(sst_append_row(events, &row), SST_OK);
+        value.hits++;
+    }
+    memset(&desc, 0, sizeof desc);
+    desc.name = "log";
+    desc.type = SST_F64;
+    desc.flags = SST_UNTIMED;
+    CHECK_INT(sst_stream_create(store, &desc, &log), SST_OK);
+    for (i = 0; i < 3 && log != NULL; i++) CHECK_INT(sst_append_f64(log, 0, i + 0.5), SST_OK);
+    fields[0].name = fields[1].name = NULL;
+    desc.name = "bare";
+    desc.type = (sst_type)0;
+    desc.fields = fields;
+    desc.field_count = 2;
+    desc.flags = SST_UNTIMED | SST_TAGGED;
+    CHECK_INT(sst_stream_create(store, &desc, &bare), SST_OK);
+    CHECK_INT(sst_append(bare, 0, &value), SST_OK);
+    return store;
+}
+
+static void record_kinds_and_die(void) { (void)record_kinds(); }
+
 static void record_and_die(void) { (void)record(0); }
 
 /* ---- what it prints ------------------------------------------------------------------------- */
@@ -146,6 +200,71 @@ static void cat_all(void) {
            "acc,30,0.3,-1.5\nacc,40,0.4,-1.5\n\"a,b\",45,300\nacc,50,0.5,-1.5\n");
     CHECK_INT(run("cat %s"), 0);
     CHECK(strncmp(output, "acc,0,0,-1.5\n\"a,b\",5,-7\nacc,10,", 31) == 0);
+}
+
+/* Columns by the names of fields, a tag, no time where there is none. */
+static void cat_kinds(void) {
+    CHECK_INT(sst_close(record_kinds()), SST_OK);
+    prints("cat --stream events %s", 0,
+           "time,arrival,tag,position[0],position[1],\"hits, all\"\n"
+           "10,100,0,0.5,-1,3\n10,101,7,0.5,-1,4\n20,102,14,0.5,-1,5\n");
+    prints("cat --stream events --from 11 --to end %s", 0,
+           "time,arrival,tag,position[0],position[1],\"hits, all\"\n20,102,14,0.5,-1,5\n");
+    prints("cat --stream events --to 10 --from start --json %s", 0,
+           "{\"stream\":\"events\",\"row\":0,\"time\":10,\"timelines\":{\"arrival\":100},\"tag\":0,"
+           "\"values\":{\"position\":[0.5,-1],\"hits, all\":3}}\n"
+           "{\"stream\":\"events\",\"row\":1,\"time\":10,\"timelines\":{\"arrival\":101},\"tag\":7,"
+           "\"values\":{\"position\":[0.5,-1],\"hits, all\":4}}\n");
+    prints("cat --stream log %s", 0, "value\n0.5\n1.5\n2.5\n");
+    prints("cat --json --stream bare %s", 0,
+           "{\"stream\":\"bare\",\"row\":0,\"tag\":0,"
+           "\"values\":{\"value0\":[0.5,-1],\"value1\":6}}\n");
+    prints("cat --stream bare %s", 0, "tag,value0[0],value0[1],value1\n0,0.5,-1,6\n");
+    prints("cat %s", 0, "log,0.5\nlog,1.5\nlog,2.5\nbare,0,0.5,-1,6\nevents,10,100,0,0.5,-1,3\n"
+                        "events,10,101,7,0.5,-1,4\nevents,20,102,14,0.5,-1,5\n");
+    prints("tail -n 1 %s", 0, "log,2.5\nbare,0,0.5,-1,6\nevents,20,102,14,0.5,-1,5\n");
+    prints("tail -n 2 --stream log %s", 0, "value\n1.5\n2.5\n");
+    prints("cat --stream log --from 0 %s", 2, "");
+    CHECK(strstr(complaints, "no times") != NULL && strstr(complaints, "log") != NULL);
+    prints("cat --stream bare --to end-1s %s", 2, "");
+    prints("cat --to 10 %s", 2, "");                /* some of them have none */
+    CHECK(strstr(complaints, "no times") != NULL);
+}
+
+static void info_kinds(void) {
+    CHECK_INT(sst_close(record_kinds()), SST_OK);
+    CHECK_INT(run("info %s"), 0);
+    CHECK(says("\nevents: 2 fields, tagged, equal times, 3 rows, 87 B"));
+    CHECK(says("    times    10 to 20 ns") && says("    timeline arrival\n"));
+    CHECK(says("    field    position: f32[2]\n    field    hits, all: u8\n"));
+    CHECK(says("\nlog: f64, untimed, 3 rows, 24 B\n\nbare: 2 fields, tagged, untimed, 1 rows"));
+    CHECK(says("    field    value0: f32[2]\n    field    value1: u8\n"));
+    CHECK_INT(run("info --json --stream events %s"), 0);
+    CHECK(says("{\"name\":\"events\",\"fields\":[{\"name\":\"position\",\"type\":\"f32\","
+               "\"shape\":[2]},{\"name\":\"hits, all\",\"type\":\"u8\",\"shape\":[]}],"
+               "\"tagged\":true,\"untimed\":false,\"equal_times\":true,\"unit\":\"ns\""));
+    CHECK(says("\"rows\":3,\"first\":10,\"last\":20"));
+    CHECK_INT(run("info --json --stream log %s"), 0);
+    CHECK(says("\"type\":\"f64\",\"shape\":[]") && says("\"untimed\":true"));
+    CHECK(says("\"rows\":3}") && !says("\"first\""));
+}
+
+/* They survive a kill and compaction, and verify. */
+static void other_commands_on_kinds(void) {
+    char line[600], first[sizeof output];
+    killed(record_kinds_and_die);
+    CHECK_INT(run("cat %s"), 0);
+    memcpy(first, output, sizeof first);
+    CHECK(says("log,2.5") && says("events,20,102,14,0.5,-1,5"));
+    CHECK_INT(run("recover %s"), 0);
+    CHECK(says("7 rows recovered"));
+    prints("cat %s", 0, first);
+    CHECK_INT(run("verify %s"), 0);
+    CHECK(says("7 rows"));
+    snprintf(line, sizeof line, "compact --single %%s '%s/new.sstore'", folder);
+    CHECK_INT(run(line), 0);
+    snprintf(line, sizeof line, "cat '%s/new.sstore'", folder);
+    prints(line, 0, first);
 }
 
 /* Whatever is printed reads back as the same bits. */
@@ -352,6 +471,9 @@ int main(void) {
     snprintf(path, sizeof path, "%s/run.sstore", folder);
     TEST_RUN(cat_one);
     TEST_RUN(cat_all);
+    TEST_RUN(cat_kinds);
+    TEST_RUN(info_kinds);
+    TEST_RUN(other_commands_on_kinds);
     TEST_RUN(shortest_numbers);
     TEST_RUN(half_numbers);
     TEST_RUN(tells_what_there_is);

@@ -282,28 +282,48 @@ static void print_csv_text(FILE *out, const char *text) {
 typedef struct reader {
     sst_stream *stream;
     sst_stream_desc desc;
-    sst_type type;
-    uint32_t shape[4], lines;
-    size_t items, item_bytes;
-    const char *field;
+    sst_field only;                 /* what a stream has without a list of fields */
+    uint32_t field_count, lines;
+    size_t row_bytes;
+    bool timed, tagged;
     uint64_t next, end;             /* rows */
     sst_view view;                  /* rows [view.first_row, + view.count) of it */
 } reader;
 
+static size_t field_items(const sst_field *f) {
+    size_t items = 1;
+    int i;
+    for (i = 0; i < 4 && f->shape[i] != 0; i++) items *= f->shape[i];
+    return items;
+}
+
+/* A field. The reader moves when there are more of them, so this is no member. */
+static const sst_field *reader_field(const reader *r, uint32_t i) {
+    return r->desc.fields != NULL ? &r->desc.fields[i] : &r->only;
+}
+
+/* What follows from r->desc. */
+static void reader_describe(reader *r) {
+    uint32_t i;
+    r->timed = (r->desc.flags & SST_UNTIMED) == 0;
+    r->tagged = (r->desc.flags & SST_TAGGED) != 0;
+    while (r->lines < SST_MAX_TIMELINES && r->desc.timelines[r->lines] != NULL) r->lines++;
+    r->only.type = r->desc.type;
+    memcpy(r->only.shape, r->desc.shape, sizeof r->only.shape);
+    r->field_count = r->desc.fields != NULL ? r->desc.field_count : 1;
+    r->row_bytes = 8 * ((r->timed ? 1 : 0) + (size_t)r->lines) + (r->tagged ? 4 : 0);
+    for (i = 0; i < r->field_count; i++) {
+        const sst_field *f = reader_field(r, i);
+        r->row_bytes += field_items(f) * type_bytes(f->type);
+    }
+}
+
 static int reader_open(const arguments *a, sst_store *store, const char *name, reader *r) {
-    int i, result = sst_stream_open(store, name, &r->stream);
+    int result = sst_stream_open(store, name, &r->stream);
     if (result != SST_OK) return complain_store(name, store, result);
     result = sst_stream_info(r->stream, &r->desc, &r->end, NULL, NULL);
     if (result != SST_OK) return complain_stream(a->path, r->stream, result);
-    r->type = r->desc.fields != NULL ? r->desc.fields[0].type : r->desc.type;
-    memcpy(r->shape, r->desc.fields != NULL ? r->desc.fields[0].shape : r->desc.shape,
-           sizeof r->shape);
-    r->field = r->desc.fields != NULL && r->desc.fields[0].name != NULL &&
-               r->desc.fields[0].name[0] != '\0' ? r->desc.fields[0].name : "value";
-    while (r->lines < SST_MAX_TIMELINES && r->desc.timelines[r->lines] != NULL) r->lines++;
-    r->item_bytes = type_bytes(r->type);
-    r->items = 1;
-    for (i = 0; i < 4 && r->shape[i] != 0; i++) r->items *= r->shape[i];
+    reader_describe(r);
     return DONE;
 }
 
@@ -318,81 +338,154 @@ static bool reader_ready(const arguments *a, reader *r, int *status) {
     return result == SST_OK && r->view.count != 0;
 }
 
-static int64_t reader_time(const reader *r) { return r->view.times[r->next - r->view.first_row]; }
+/* Does a row come before that of another stream? Rows without times come first, stream by
+ * stream. */
+static bool reader_before(const reader *r, const reader *other) {
+    if (!r->timed || !other->timed) return !r->timed && other->timed;
+    return r->view.times[r->next - r->view.first_row] <
+           other->view.times[other->next - other->view.first_row];
+}
+
+/* A field without a name is "value" where it is the only one, and else "value0", "value1", ... */
+static void field_name(const reader *r, uint32_t field, char *text, size_t size) {
+    const char *name = reader_field(r, field)->name;
+    if (name != NULL && name[0] != '\0') snprintf(text, size, "%s", name);
+    else if (r->field_count == 1) snprintf(text, size, "value");
+    else snprintf(text, size, "value%" PRIu32, field);
+}
 
 /* "x[1][2]" for the items of an array, "x" for a scalar. */
-static void print_item_name(FILE *out, const reader *r, size_t item) {
+static void print_item_name(FILE *out, const reader *r, uint32_t field, size_t item) {
+    const uint32_t *shape = reader_field(r, field)->shape;
     char text[SST_MAX_NAME + 64];
     size_t place[4], n = 0, used;
     int i;
-    while (n < 4 && r->shape[n] != 0) n++;
+    while (n < 4 && shape[n] != 0) n++;
     for (i = (int)n - 1; i >= 0; i--) {
-        place[i] = item % r->shape[i];
-        item /= r->shape[i];
+        place[i] = item % shape[i];
+        item /= shape[i];
     }
-    used = (size_t)snprintf(text, sizeof text, "%s", r->field);
+    field_name(r, field, text, sizeof text);
+    used = strlen(text);
     for (i = 0; i < (int)n && used < sizeof text; i++) {
         used += (size_t)snprintf(text + used, sizeof text - used, "[%zu]", place[i]);
     }
     print_csv_text(out, text);
 }
 
+/* What stands between two columns: nothing before the first. */
+static void print_comma(bool *any) {
+    if (*any) putchar(',');
+    *any = true;
+}
+
 static void print_head(const reader *r) {
+    bool any = false;
     uint32_t k;
     size_t i;
-    printf("time");
+    if (r->timed) {
+        print_comma(&any);
+        printf("time");
+    }
     for (k = 0; k < r->lines; k++) {
-        putchar(',');
+        print_comma(&any);
         print_csv_text(stdout, r->desc.timelines[k]);
     }
-    for (i = 0; i < r->items; i++) {
-        putchar(',');
-        print_item_name(stdout, r, i);
+    if (r->tagged) {
+        print_comma(&any);
+        printf("tag");
+    }
+    for (k = 0; k < r->field_count; k++) {
+        for (i = 0; i < field_items(reader_field(r, k)); i++) {
+            print_comma(&any);
+            print_item_name(stdout, r, k, i);
+        }
     }
     putchar('\n');
 }
 
-static void print_row_json(const reader *r, const uint8_t *value, uint64_t at) {
+/* One field of a row: its items in CSV, a number or a flat array in JSON. */
+static void print_field(const reader *r, uint32_t field, uint64_t at, bool json) {
+    const sst_field *f = reader_field(r, field);
+    size_t items = field_items(f), bytes = type_bytes(f->type), i;
+    const uint8_t *p = (const uint8_t *)r->view.columns[field].values + (size_t)at * items * bytes;
+    if (json && f->shape[0] != 0) putchar('[');
+    for (i = 0; i < items; i++) {
+        if (i > 0) putchar(',');
+        print_item(stdout, f->type, p + i * bytes, json);
+    }
+    if (json && f->shape[0] != 0) putchar(']');
+}
+
+/* The value of a stream of one field, the values of several by their names. */
+static void print_fields_json(const reader *r, uint64_t at) {
+    char name[SST_MAX_NAME + 64];
     uint32_t k;
-    size_t i;
+    if (r->field_count == 1) {
+        printf(",\"value\":");
+        print_field(r, 0, at, true);
+        return;
+    }
+    printf(",\"values\":{");
+    for (k = 0; k < r->field_count; k++) {
+        if (k > 0) putchar(',');
+        field_name(r, k, name, sizeof name);
+        print_json_text(stdout, name);
+        putchar(':');
+        print_field(r, k, at, true);
+    }
+    putchar('}');
+}
+
+static void print_row_json(const reader *r, uint64_t at) {
+    uint32_t k;
     printf("{\"stream\":");
     print_json_text(stdout, r->desc.name);
-    printf(",\"row\":%" PRIu64 ",\"time\":%" PRId64, r->next, reader_time(r));
+    printf(",\"row\":%" PRIu64, r->next);
+    if (r->timed) printf(",\"time\":%" PRId64, r->view.times[at]);
     for (k = 0; k < r->lines; k++) {
         printf(k == 0 ? ",\"timelines\":{" : ",");
         print_json_text(stdout, r->desc.timelines[k]);
         printf(":%" PRId64, r->view.timelines[k][at]);
     }
-    printf("%s,\"value\":%s", r->lines > 0 ? "}" : "", r->shape[0] != 0 ? "[" : "");
-    for (i = 0; i < r->items; i++) {
-        if (i > 0) putchar(',');
-        print_item(stdout, r->type, value + i * r->item_bytes, true);
+    if (r->lines > 0) putchar('}');
+    if (r->tagged) printf(",\"tag\":%" PRIu32, r->view.tags[at]);
+    print_fields_json(r, at);
+    printf("}\n");
+}
+
+static void print_row_csv(const reader *r, uint64_t at, bool named) {
+    bool any = false;
+    uint32_t k;
+    if (named) {
+        print_comma(&any);
+        print_csv_text(stdout, r->desc.name);
     }
-    printf("%s}\n", r->shape[0] != 0 ? "]" : "");
+    if (r->timed) {
+        print_comma(&any);
+        printf("%" PRId64, r->view.times[at]);
+    }
+    for (k = 0; k < r->lines; k++) {
+        print_comma(&any);
+        printf("%" PRId64, r->view.timelines[k][at]);
+    }
+    if (r->tagged) {
+        print_comma(&any);
+        printf("%" PRIu32, r->view.tags[at]);
+    }
+    for (k = 0; k < r->field_count; k++) {
+        print_comma(&any);
+        print_field(r, k, at, false);
+    }
+    putchar('\n');
 }
 
 /* The next row: CSV, with the stream's name first where rows of several streams follow one
  * another, or one JSON object a line, arrays flat. */
 static void print_row(const arguments *a, reader *r, bool named) {
     uint64_t at = r->next - r->view.first_row;
-    const uint8_t *value = (const uint8_t *)r->view.values + (size_t)at * r->items * r->item_bytes;
-    uint32_t k;
-    size_t i;
-    if (a->json) {
-        print_row_json(r, value, at);
-    } else {
-        if (named) {
-            print_csv_text(stdout, r->desc.name);
-            putchar(',');
-        }
-        printf("%" PRId64, r->view.times[at]);
-        for (k = 0; k < r->lines; k++) printf(",%" PRId64, r->view.timelines[k][at]);
-        for (i = 0; i < r->items; i++) {
-            putchar(',');
-            print_item(stdout, r->type, value + i * r->item_bytes, false);
-        }
-        putchar('\n');
-    }
+    if (a->json) print_row_json(r, at);
+    else print_row_csv(r, at, named);
     r->next++;
 }
 
@@ -426,7 +519,8 @@ static int readers_open(const arguments *a, sst_store *store, readers *all) {
     return DONE;
 }
 
-/* Prints what is left of all readers in the order of time; equal times in that of the streams. */
+/* Prints what is left of all readers in the order of time; equal times in that of the streams, and
+ * rows without times before all others. */
 static int print_merged(const arguments *a, readers *all) {
     int status = DONE;
     while (status == DONE && !ferror(stdout)) {
@@ -435,7 +529,7 @@ static int print_merged(const arguments *a, readers *all) {
         for (i = 0; i < all->count; i++) {
             reader *r = &all->items[i];
             if (!reader_ready(a, r, &status)) continue;
-            if (first == NULL || reader_time(r) < reader_time(first)) first = r;
+            if (first == NULL || reader_before(r, first)) first = r;
         }
         if (first == NULL || status != DONE) break;
         if (all->count > 1) {
@@ -493,6 +587,10 @@ static int reader_limit(const arguments *a, reader *r) {
     int64_t time;
     uint64_t row;
     int result;
+    if (!r->timed && (a->from != NULL || a->to != NULL)) {
+        (void)complain("the stream has no times", r->desc.name);
+        return USAGE;
+    }
     if (a->from != NULL) {
         if (!parse_time(a->from, r, &time)) return complain("not a time", a->from) + 1;
         result = sst_locate(r->stream, time, SST_AT_OR_AFTER, &row);
@@ -582,20 +680,70 @@ static const char *state_name(uint32_t state) {
            : state == SST_CRASHED ? "crashed" : "in memory";
 }
 
-static void print_shape(const reader *r) {
+static void print_type(const sst_field *f) {
     int i;
-    printf("%s", type_name(r->type));
-    for (i = 0; i < 4 && r->shape[i] != 0; i++) printf("[%" PRIu32 "]", r->shape[i]);
+    printf("%s", type_name(f->type));
+    for (i = 0; i < 4 && f->shape[i] != 0; i++) printf("[%" PRIu32 "]", f->shape[i]);
+}
+
+static void print_kind(const reader *r) {
+    if (r->field_count == 1) print_type(reader_field(r, 0));
+    else printf("%" PRIu32 " fields", r->field_count);
+    if (r->tagged) printf(", tagged");
+    if (!r->timed) printf(", untimed");
+    if ((r->desc.flags & SST_EQUAL_TIMES) != 0) printf(", equal times");
+}
+
+static void print_type_json(const sst_field *f) {
+    int i;
+    printf("\"type\":\"%s\",\"shape\":[", type_name(f->type));
+    for (i = 0; i < 4 && f->shape[i] != 0; i++) {
+        printf(i > 0 ? ",%" PRIu32 : "%" PRIu32, f->shape[i]);
+    }
+    printf("]");
+}
+
+/* A stream of one field has its type and shape, every stream its fields. */
+static void print_kind_json(const reader *r) {
+    char name[SST_MAX_NAME + 64];
+    uint32_t k;
+    if (r->field_count == 1) {
+        print_type_json(reader_field(r, 0));
+        putchar(',');
+    }
+    printf("\"fields\":[");
+    for (k = 0; k < r->field_count; k++) {
+        printf("%s{\"name\":", k > 0 ? "," : "");
+        field_name(r, k, name, sizeof name);
+        print_json_text(stdout, name);
+        putchar(',');
+        print_type_json(reader_field(r, k));
+        putchar('}');
+    }
+    printf("],\"tagged\":%s,\"untimed\":%s,\"equal_times\":%s", r->tagged ? "true" : "false",
+           r->timed ? "false" : "true",
+           (r->desc.flags & SST_EQUAL_TIMES) != 0 ? "true" : "false");
+}
+
+static void info_fields(const reader *r) {
+    char name[SST_MAX_NAME + 64];
+    uint32_t k;
+    for (k = 0; k < r->field_count && r->desc.fields != NULL; k++) {
+        field_name(r, k, name, sizeof name);
+        printf("    field    %s: ", name);
+        print_type(reader_field(r, k));
+        printf("\n");
+    }
 }
 
 /* Rows in a second; 0: not known. */
 static double rate_of(const reader *r, int64_t first, int64_t last) {
     double seconds = ((double)last - (double)first) * unit_seconds(r->desc.time_unit);
-    return r->end > 1 && seconds > 0 ? (double)(r->end - 1) / seconds : 0;
+    return r->timed && r->end > 1 && seconds > 0 ? (double)(r->end - 1) / seconds : 0;
 }
 
 static void info_stream(const reader *r, int64_t first, int64_t last) {
-    uint64_t bytes = r->end * (8 * (1 + (uint64_t)r->lines) + r->items * r->item_bytes);
+    uint64_t bytes = r->end * r->row_bytes;
     double rate = rate_of(r, first, last), seconds = unit_seconds(r->desc.time_unit);
     const char *key;
     const void *value;
@@ -603,17 +751,18 @@ static void info_stream(const reader *r, int64_t first, int64_t last) {
     uint32_t k;
     size_t n;
     printf("\n%s: ", r->desc.name);
-    print_shape(r);
+    print_kind(r);
     printf(", %" PRIu64 " rows, %s", r->end, human((double)bytes, size, sizeof size));
     if (rate > 0) printf(", %.6g rows/s", rate);
     printf("\n");
-    if (r->end > 0) {
+    if (r->end > 0 && r->timed) {
         printf("    times    %" PRId64 " to %" PRId64 " %s", first, last,
                unit_name(r->desc.time_unit));
         if (seconds > 0) printf(" (%.6g s)", ((double)last - (double)first) * seconds);
         printf("\n");
     }
     for (k = 0; k < r->lines; k++) printf("    timeline %s\n", r->desc.timelines[k]);
+    info_fields(r);
     for (k = 0; sst_stream_meta_at(r->stream, k, &key, &value, &n) == SST_OK; k++) {
         printf("    meta     %s (%zu bytes)\n", key, n);
     }
@@ -621,20 +770,17 @@ static void info_stream(const reader *r, int64_t first, int64_t last) {
 
 static void info_stream_json(const reader *r, int64_t first, int64_t last, bool more) {
     uint32_t k;
-    int i;
     printf("{\"name\":");
     print_json_text(stdout, r->desc.name);
-    printf(",\"type\":\"%s\",\"shape\":[", type_name(r->type));
-    for (i = 0; i < 4 && r->shape[i] != 0; i++) {
-        printf(i > 0 ? ",%" PRIu32 : "%" PRIu32, r->shape[i]);
-    }
-    printf("],\"unit\":\"%s\",\"timelines\":[", unit_name(r->desc.time_unit));
+    putchar(',');
+    print_kind_json(r);
+    printf(",\"unit\":\"%s\",\"timelines\":[", unit_name(r->desc.time_unit));
     for (k = 0; k < r->lines; k++) {
         if (k > 0) putchar(',');
         print_json_text(stdout, r->desc.timelines[k]);
     }
     printf("],\"rows\":%" PRIu64, r->end);
-    if (r->end > 0) printf(",\"first\":%" PRId64 ",\"last\":%" PRId64, first, last);
+    if (r->end > 0 && r->timed) printf(",\"first\":%" PRId64 ",\"last\":%" PRId64, first, last);
     if (rate_of(r, first, last) > 0) printf(",\"rate\":%.6g", rate_of(r, first, last));
     printf("}%s", more ? "," : "");
 }
@@ -835,9 +981,9 @@ static const command commands[] = {
      "Streams with type, rows, times and rates; size and state: finished, being recorded,\n"
      "crashed. Changes nothing, whoever is recording.\n"},
     {"cat", "FILE", "jlsft", command_cat, "rows as CSV",
-     "One stream: a head line, then time, further clocks, values. Several: every row begins\n"
-     "with the name of its stream, in the order of time. Numbers are the shortest that read\n"
-     "back equal.\n"},
+     "One stream: a head line, then time, further clocks, tag, values. Several: every row begins\n"
+     "with the name of its stream, in the order of time; streams without times come first.\n"
+     "Numbers are the shortest that read back equal.\n"},
     {"tail", "FILE", "jlsFn", command_tail, "the newest rows, and those to come",
      "Prints the last rows of every stream and, with -f, those that are recorded from then on,\n"
      "until the recording ends.\n"},

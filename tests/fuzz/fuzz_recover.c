@@ -117,8 +117,9 @@ static uint64_t look_at_row(sst_stream *stream, uint64_t row) {
         const uint8_t *values = (const uint8_t *)view.columns[i].values;
         const uint32_t *offsets = view.columns[i].offsets;
         size_t bytes = field_bytes(&f[i]);
-        if (offsets == NULL) hash = hash_bytes(hash, values, bytes);
-        else hash = hash_bytes(hash, values + offsets[0] * bytes, (offsets[1] - offsets[0]) * bytes);
+        size_t first = offsets == NULL ? 0 : offsets[0] * bytes;
+        if (offsets != NULL) bytes *= offsets[1] - offsets[0];
+        hash = hash_bytes(hash, values + first, bytes);
     }
     return hash | 1;
 }
