@@ -10380,22 +10380,28 @@ static int ssti_fetch(const ssti_look *look, uint32_t column, ssti_range rows, u
     return SST_OK;
 }
 
-/* How many bytes of items rows have that lie in one block. */
+/* Where the items of rows are that lie in one block, in bytes: within the column that there is,
+ * which is checked, since memory is taken for so many. */
 static int ssti_block_items(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
                             ssti_range *bytes) {
     const ssti_column *col = &k->series->columns[column];
     const ssti_block *b = ssti_list_at(k->list, block);
     const uint8_t *offset;
-    ssti_range row = rows;
+    ssti_range row;
+    uint64_t all;
     uint32_t start, end;
     const char *disorder = SSTI_TEXT("the offsets of a block are not in order");
+    row.first = row.count = 0;
+    SSTI_TRY(ssti_column_rows(k, block, column, row, &offset));
+    row.first = rows.first;
     row.count = 1;
     SSTI_TRY(ssti_column_rows(k, block, column - 1, row, &offset));
     start = ssti_get32(offset - 4);
     row.first = rows.first + rows.count - 1;
     SSTI_TRY(ssti_column_rows(k, block, column - 1, row, &offset));
     end = ssti_get32(offset);
-    if (end < start) return ssti_corrupt(k, b, disorder);
+    SSTI_TRY(ssti_column_bytes(k, block, column, &all));
+    if (end < start || (uint64_t)end * col->item_bytes > all) return ssti_corrupt(k, b, disorder);
     bytes->first = (uint64_t)start * col->item_bytes;
     bytes->count = (uint64_t)(end - start) * col->item_bytes;
     return SST_OK;
