@@ -503,7 +503,7 @@ typedef enum sst_flags {
                                        SST_ERR_BUSY */
     SST_VERIFY = 0x4000,            /* every checksum when opening */
     SST_TRUST = 0x8000,             /* no checksums of columns */
-    SST_SINGLE_BLOCK = 0x400000,    /* sst_compact: every stream becomes one block */
+    SST_SINGLE_BLOCK = 0x400000,    /* sst_compact, sst_save: a stream becomes one block */
 
     SST_RAGGED = 0x10000,           /* streams and fields. The values are those on disk */
     SST_TAGGED = 0x20000,
@@ -835,6 +835,7 @@ typedef struct sst_row {
 #define sst_rows SST_JOIN(STREAMSTORE_PREFIX, sst_rows)
 #define sst_sample SST_JOIN(STREAMSTORE_PREFIX, sst_sample)
 #define sst_sample_field SST_JOIN(STREAMSTORE_PREFIX, sst_sample_field)
+#define sst_save SST_JOIN(STREAMSTORE_PREFIX, sst_save)
 #define sst_set_meta SST_JOIN(STREAMSTORE_PREFIX, sst_set_meta)
 #define sst_slice SST_JOIN(STREAMSTORE_PREFIX, sst_slice)
 #define sst_snapshot SST_JOIN(STREAMSTORE_PREFIX, sst_snapshot)
@@ -1011,6 +1012,14 @@ SST_DECL int sst_verify(sst_store *store, sst_report *report);
  * sst_create, sst_flush and sst_close. Not beside appenders to the source. */
 #if SST_DECLARE_READ
 SST_DECL int sst_compact(sst_store *source, const char *path, const sst_options *options);
+
+/* Writes the rows of every stream whose times are in [start, end], both included, into a new file,
+ * such as the last seconds before a fault: numbered from 0, rows without times all of them, streams
+ * that have none there too, with all metadata. Everything else is as for sst_compact, but that the
+ * source is not flushed, and may be appended to meanwhile: rows count as far as they are there when
+ * their stream's turn comes. Not beside changes of metadata. */
+SST_DECL int sst_save(sst_store *store, const char *path, int64_t start, int64_t end,
+                      const sst_options *options);
 #endif
 
 /* Metadata: values of any bytes under keys (1 to SST_MAX_NAME bytes of UTF-8) of a store or of
@@ -12787,9 +12796,17 @@ static int ssti_copy_choose(ssti_copy *c, uint64_t block_bytes) {
     return SST_OK;
 }
 
-/* Copies all rows of a stream, in blocks of so many column bytes; 0: as few as can be. */
-static int ssti_copy_rows(sst_stream *in, ssti_series *to, uint64_t block_bytes) {
-    uint64_t most = block_bytes / to->row_bytes, widest = 0, at;
+/* What is copied from store to store. */
+typedef struct ssti_copying {
+    uint64_t block_bytes;           /* of the columns of a block; 0: as few blocks as can be */
+    bool some;                      /* only rows of an interval */
+    int64_t interval[2];
+} ssti_copying;
+
+/* Copies rows of a stream. */
+static int ssti_copy_rows(sst_stream *in, ssti_series *to, const ssti_copying *how) {
+    uint64_t most = how->block_bytes / to->row_bytes, widest = 0, at;
+    ssti_range all;
     ssti_copy c;
     uint32_t i;
     memset(&c, 0, sizeof c);
@@ -12799,17 +12816,20 @@ static int ssti_copy_rows(sst_stream *in, ssti_series *to, uint64_t block_bytes)
     for (i = 0; i < to->column_count; i++) {
         if (to->columns[i].row_bytes > widest) widest = to->columns[i].row_bytes;
     }
-    if (block_bytes == 0) most = SSTI_COPY_COLUMN_MAX / widest;
+    if (how->block_bytes == 0) most = SSTI_COPY_COLUMN_MAX / widest;
     if (most == 0) most = 1;
     if (most > UINT32_MAX) most = UINT32_MAX;
     if (widest < SSTI_COPY_BYTES) widest = SSTI_COPY_BYTES;
     SSTI_TRY(ssti_staging_room(to->store, (size_t)widest + 2 * SSTI_PAGE_BYTES));
-    for (at = 0; at < c.from.rows; at += c.rows.count) {
+    all.first = 0;
+    all.count = c.from.rows;
+    if (how->some && to->timed) SSTI_TRY(ssti_window_rows(&c.from, 0, how->interval, 0, &all));
+    for (at = 0; at < all.count; at += c.rows.count) {
         int result;
-        c.rows.first = at;
-        c.rows.count = c.from.rows - at < most ? c.from.rows - at : most;
+        c.rows.first = all.first + at;
+        c.rows.count = all.count - at < most ? all.count - at : most;
         ssti_lock(&to->store->lock);
-        result = ssti_copy_choose(&c, block_bytes);
+        result = ssti_copy_choose(&c, how->block_bytes);
         if (result == SST_OK) result = ssti_copy_block(&c);
         ssti_unlock(&to->store->lock);
         if (result != SST_OK) return result;
@@ -12829,7 +12849,7 @@ static int ssti_copy_metas(const ssti_metas *from, sst_store *store, sst_stream 
 }
 
 static int ssti_copy_stream(sst_store *source, uint32_t index, sst_store *target,
-                            uint64_t block_bytes) {
+                            const ssti_copying *how) {
     ssti_series *s = ssti_series_at(source, index);
     sst_stream *in, *out;
     sst_stream_desc desc;
@@ -12839,7 +12859,7 @@ static int ssti_copy_stream(sst_store *source, uint32_t index, sst_store *target
     result = sst_stream_create(target, &desc, &out);
     if (result == SST_OK) {
         result = ssti_copy_metas(&s->metas, NULL, out);
-        if (result == SST_OK) result = ssti_copy_rows(in, out->series, block_bytes);
+        if (result == SST_OK) result = ssti_copy_rows(in, out->series, how);
         if (result == SST_OK && s->finished != 0) result = sst_stream_finish(out);
     }
     sst_stream_close(in);
@@ -12860,42 +12880,60 @@ static bool ssti_path_same(const sst_store *store, const char *path) {
            ssti_path_holds(store, path, store->header, SSTI_RECORD_BYTES) == SST_OK;
 }
 
-static int ssti_compact(sst_store *source, const char *path, const sst_options *o,
-                        uint64_t block_bytes) {
+static int ssti_copy_once(sst_store *source, const char *path, const sst_options *o,
+                          const ssti_copying *how) {
     sst_store *target;
-    uint32_t i;
+    uint32_t i, n = ssti_atomic_load(&source->series_count);
     int result = sst_create(path, o, &target);
     if (result != SST_OK) return result;
     result = ssti_copy_metas(&source->metas, target, NULL);
-    for (i = 0; i < source->series_count && result == SST_OK; i++) {
-        result = ssti_copy_stream(source, i, target, block_bytes);
+    for (i = 0; i < n && result == SST_OK; i++) {
+        result = ssti_copy_stream(source, i, target, how);
     }
     if (result == SST_OK) return sst_close(target);
     if (sst_abort(target) == SST_ERR_STATE) (void)sst_close(target);    /* in a forked child */
     return result;
 }
 
-SST_API int sst_compact(sst_store *source, const char *path, const sst_options *options) {
+static int ssti_copy_store(sst_store *source, const char *path, const sst_options *options,
+                           ssti_copying *how) {
     sst_options o;
-    uint64_t block_bytes = SSTI_COPY_BLOCK;
     int result;
-    if (source == NULL) return SST_ERR_ARG;
-    if (*source->alive == 0) return ssti_store_fail(source, SST_ERR_STATE, SSTI_FORKED);
     if (path == NULL || ssti_path_same(source, path)) {
         return ssti_store_fail(source, SST_ERR_ARG, SSTI_TEXT("not a path for another file"));
     }
-    if (source->writable) SSTI_TRY(sst_flush(source));
+    if (source->writable && !how->some) SSTI_TRY(sst_flush(source));
     memset(&o, 0, sizeof o);
     if (options != NULL) o = *options;
-    if (o.block_bytes != 0) block_bytes = o.block_bytes;
-    if ((o.flags & SST_SINGLE_BLOCK) != 0) block_bytes = 0;
+    how->block_bytes = o.block_bytes != 0 ? o.block_bytes : SSTI_COPY_BLOCK;
+    if ((o.flags & SST_SINGLE_BLOCK) != 0) how->block_bytes = 0;
     o.flags = (o.flags & ~(uint32_t)SST_SINGLE_BLOCK) | SST_NO_LIVE;
-    result = ssti_compact(source, path, &o, block_bytes);
+    result = ssti_copy_once(source, path, &o, how);
     if (result == SST_ERR_CORRUPT && ssti_index_mend(source)) {     /* the INDEX lied */
-        result = ssti_compact(source, path, &o, block_bytes);
+        result = ssti_copy_once(source, path, &o, how);
     }
     if (result == SST_OK) return SST_OK;
     return ssti_store_fail(source, result, ssti_make_text(result));
+}
+
+SST_API int sst_compact(sst_store *source, const char *path, const sst_options *options) {
+    ssti_copying how;
+    if (source == NULL) return SST_ERR_ARG;
+    if (*source->alive == 0) return ssti_store_fail(source, SST_ERR_STATE, SSTI_FORKED);
+    memset(&how, 0, sizeof how);
+    return ssti_copy_store(source, path, options, &how);
+}
+
+SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t end,
+                     const sst_options *options) {
+    ssti_copying how;
+    if (store == NULL) return SST_ERR_ARG;
+    if (*store->alive == 0) return ssti_store_fail(store, SST_ERR_STATE, SSTI_FORKED);
+    memset(&how, 0, sizeof how);
+    how.some = true;
+    how.interval[0] = start;
+    how.interval[1] = end;
+    return ssti_copy_store(store, path, options, &how);
 }
 
 #endif /* SSTI_HAS_READ */

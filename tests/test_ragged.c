@@ -363,6 +363,70 @@ static void in_files(void) {
     }
 }
 
+/* Are the rows of a saved file those from `first` on? */
+static void check_saved(const world *w, size_t first, size_t count, uint32_t flags) {
+    sst_options options;
+    sst_store *saved;
+    sst_stream *stream;
+    sst_view view;
+    const void *value;
+    size_t i, size;
+    memset(&options, 0, sizeof options);
+    options.flags = flags;
+    REQUIRE(sst_open(at("saved"), &options, &saved) == SST_OK);
+    CHECK_INT(sst_verify(saved, NULL), SST_OK);
+    CHECK_INT(sst_get_meta(saved, "robot", &value, &size), SST_OK);
+    stream = entities(saved, w, false);
+    CHECK_INT(sst_rows(stream), count);
+    CHECK_INT(sst_slice(stream, 0, UINT64_MAX, &view), SST_OK);
+    CHECK(view.first_row == 0 && view.count == count);
+    for (i = 0; i < view.count && test_errors == 0; i++) CHECK(same_row(w, &view, i, first + i));
+    CHECK_INT(sst_close(saved), SST_OK);
+}
+
+/* The rows of an interval as a file of their own, also those that are in no block yet. */
+static void saved_intervals(void) {
+    size_t kind, i;
+    for (kind = 0; kind < sizeof kinds / sizeof kinds[0] && test_errors == 0; kind++) {
+        sst_options options;
+        sst_store *store;
+        sst_stream *stream;
+        sst_info before, after;
+        world w;
+        memset(&options, 0, sizeof options);
+        options.block_bytes = 16384;
+        options.flags = SST_REPLACE;
+        world_make(&w, kinds[kind], 300, 7000 + kind);
+        REQUIRE(sst_create(kind % 2 == 0 ? NULL : at("run"), &options, &store) == SST_OK);
+        CHECK_INT(sst_set_meta(store, "robot", "arm", 3), SST_OK);
+        stream = entities(store, &w, true);
+        for (i = 0; i < 700; i++) {
+            CHECK_INT(append(stream, &w, world_next(&w)), SST_OK);
+            w.count++;
+        }
+        CHECK_INT(sst_store_info(store, &before), SST_OK);
+        for (i = 0; i < 12 && test_errors == 0; i++) {
+            size_t first = (size_t)test_below(&w.random, w.count), last;
+            int64_t start = w.rows[first].time, end = start + (int64_t)test_below(&w.random, 900);
+            if (i == 10) end = start - 1;
+            if (i == 11) start = INT64_MIN, end = INT64_MAX;
+            first = (w.flags & SST_UNTIMED) != 0 || start == INT64_MIN ? 0 : rank_of(&w, start - 1);
+            last = (w.flags & SST_UNTIMED) != 0 ? w.count : rank_of(&w, end);
+            options.flags = SST_REPLACE | (i % 3 == 0 ? SST_SINGLE_BLOCK : 0);
+            CHECK_INT(sst_save(store, at("saved"), start, end, &options), SST_OK);
+            check_saved(&w, first, last > first ? last - first : 0, i % 2 == 0 ? SST_NO_MAP : 0);
+        }
+        CHECK_INT(sst_store_info(store, &after), SST_OK);
+        CHECK(before.file_bytes == after.file_bytes);           /* nothing was sealed for it */
+        CHECK_INT(sst_save(store, NULL, 0, 1, NULL), SST_ERR_ARG);
+        CHECK_INT(sst_save(store, at("saved"), 0, 1, NULL), SST_ERR_EXISTS);
+        if (kind % 2 != 0) CHECK_INT(sst_save(store, at("run"), 0, 1, &options), SST_ERR_ARG);
+        CHECK_INT(sst_save(NULL, at("saved"), 0, 1, NULL), SST_ERR_ARG);
+        CHECK_INT(sst_close(store), SST_OK);
+        world_free(&w);
+    }
+}
+
 /* A process that is killed in the midst of appending: every row whose append returned is there. */
 static void killed(void) {
     size_t kind, i;
@@ -418,10 +482,12 @@ int main(void) {
     if (mkdtemp(folder) == NULL) return 1;
     TEST_RUN(in_memory);
     TEST_RUN(in_files);
+    TEST_RUN(saved_intervals);
     TEST_RUN(killed);
     (void)remove(at("run"));
     (void)remove(at("copy"));
     (void)remove(at("dead"));
+    (void)remove(at("saved"));
     (void)remove(folder);
     return test_done("ragged");
 }
