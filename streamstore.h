@@ -1,4 +1,4 @@
-/* streamstore.h - v0.4.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
+/* streamstore.h - v0.5.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
  *
  * In exactly one C or C++ file:      #define STREAMSTORE_IMPLEMENTATION
  *                                    #include "streamstore.h"
@@ -63,9 +63,11 @@
  * CONCEPTS
  *
  * A STORE holds STREAMS. A stream is a sequence of ROWS, numbered from 0. A row has a TIME
- * (int64, strictly increasing), optionally times on up to four further clocks (TIMELINES:
- * capture, arrival, ...), and a value of one element type and one shape: a scalar, a vector, an
- * image, at most four dimensions, the last varying fastest.
+ * (int64, strictly increasing unless equal times are allowed; or the stream has none), optionally
+ * times on up to four further clocks (TIMELINES: capture, arrival, ...), a TAG and a KEY, and one
+ * or more FIELDS, each of one element type: of one shape (a scalar, a vector, an image, at most
+ * four dimensions, the last varying fastest), or RAGGED: every row has its own number of items of
+ * a shape, as text, bytes and point clouds do.
  *
  * The newest rows of a stream lie in its TAIL, column by column. When the tail is full, or on
  * sst_flush, the rows are SEALED: they become a BLOCK, checksummed and never changed again.
@@ -75,8 +77,9 @@
  * the kernel, so that rows survive the process. A tail has two halves: one is filled while the
  * other waits for sst_poll to seal it, or, when it is needed, for append itself. With
  * SST_DEFERRED append never does I/O and takes no memory: both halves full is SST_ERR_BUSY. A
- * row larger than a quarter of options.block_bytes is written as a block at once. The companion
- * is deleted when the file is closed; sst_open_append takes over what a crash left in it.
+ * row larger than a quarter of options.block_bytes is written as a block at once, whatever the
+ * options; and a half without rows is enlarged for ragged rows that it has no room for. The
+ * companion is deleted when the file is closed; sst_open_append takes over what a crash left in it.
  *
  * A memory store is the same bytes in memory: sst_image lends them, as one array that can be
  * written to a file with one call and be opened with sst_open_memory on this or any other
@@ -86,7 +89,7 @@
  * lie in one raw block the view points there and nothing is copied (view.stable is true, the
  * pointers are good until sst_close). Otherwise the rows are assembled in a buffer that the
  * stream handle owns, which the next query on that handle uses again. A view never points into
- * a tail.
+ * a tail. Rows of a ragged field are its values together with offsets, see sst_column.
  *
  * A column's checksum is verified when it is first used. A query that needs a damaged column is
  * SST_ERR_CORRUPT, with row and offset in sst_stream_error; everything else stays readable.
@@ -396,9 +399,9 @@
  * ============================================================================================ */
 
 #define SST_VERSION_MAJOR 0
-#define SST_VERSION_MINOR 4
+#define SST_VERSION_MINOR 5
 #define SST_VERSION_PATCH 0
-#define SST_VERSION "0.4.0"
+#define SST_VERSION "0.5.0"
 
 #define SST_MAX_TIMELINES 4         /* further clocks of a stream */
 #define SST_MAX_STREAMS 65536u      /* per store */
@@ -13049,6 +13052,8 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
  * >>history  What changed.
  * ============================================================================================
  *
+ * 0.5.0  Every kind of row: several fields, ragged ones, text and bytes, tags, keys, rows without
+ *        times or with equal ones; sst_append_n, sst_sample_field, sst_gather_field; sst_save.
  * 0.4.0  sst_snapshot, sst_replay, sst_buf. Time tables have tables of crowded buckets. Single
  *        times, windows and rows in blocks that were looked at before are found without a search; a
  *        reader that follows a recording reads what is new. A block whose record has no room for
