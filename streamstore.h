@@ -6001,6 +6001,12 @@ SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size,
         memcpy(&w, p + size - 8, 8);
         return ssti_check_step(h, w);
     }
+    if (size >= 4) {
+        uint32_t first, last;
+        memcpy(&first, p, 4);
+        memcpy(&last, p + size - 4, 4);
+        return ssti_check_step(h, first | (uint64_t)last << 32);
+    }
     for (w = 0; size != 0; size--) w = w << 8 | p[size - 1];
     return ssti_check_step(h, w);
 }
@@ -7230,7 +7236,7 @@ static int ssti_append_large(ssti_series *s, const ssti_rows *row) {
     if (result != SST_OK) return result;
     ssti_append_sync(s->store);
     ssti_last_note(s, row);
-    if (ssti_atomic_load(&h->state) == SSTI_HALF_ACTIVE) {
+    if (ssti_atomic_load(&h->state) != SSTI_HALF_NONE) {    /* active, or full and now empty */
         ssti_half_activate(s, s->half, first_row);
         return SST_OK;
     }
