@@ -9,8 +9,14 @@
 
 #include "test.h"
 
-#define STREAMS 4
+enum { SMALL, VECTOR, SLOW, PICTURE, FRAMES, RECORDS, STREAMS };
 #define IMAGE 9000              /* bytes of a row that is larger than a quarter of its block */
+#define FRAME_ITEMS 900         /* of four bytes; a row of so many is larger than that, too */
+#define RECORD_BYTES 3000
+#define KEY_MAX 24
+
+static const char *const names[STREAMS] = {"small", "vector", "slow", "image", "frames",
+                                           "records"};
 
 typedef struct shared_page {
     uint64_t rows[STREAMS];     /* appended: their append has returned */
@@ -25,6 +31,7 @@ typedef struct writer {
 } writer;
 
 static uint64_t kept, recovered;    /* rows that were checked, and those that only tails had */
+static uint64_t kept_ragged;
 
 static char folder[256], path[300], live[320], torn[320];
 
@@ -39,28 +46,92 @@ static void make_value(int which, uint64_t row, uint8_t *value, size_t size) {
 }
 
 static size_t row_bytes(int which) {
-    static const size_t bytes[STREAMS] = {8, 24, 4, IMAGE};
+    static const size_t bytes[STREAMS] = {8, 24, 4, IMAGE, 0, 0};
     return bytes[which];
 }
 
 static int64_t row_time(int which, uint64_t row) { return (int64_t)(row * 10) - 1000 + which; }
 
+/* What a row of a stream with SST_RAGGED has: `frames` items of four bytes, a tag and a number in
+ * a second field; `records` bytes, and a key. Sizes change by a factor of 100 from time to time. */
+typedef struct ragged_row {
+    size_t items;
+    uint32_t number;
+    uint8_t key[KEY_MAX];
+    size_t key_bytes;               /* 0: the key is the number */
+    bool removed;
+    uint8_t bytes[FRAME_ITEMS * 4];
+} ragged_row;
+
+static void make_ragged(int which, uint64_t row, ragged_row *r) {
+    uint64_t state = row * 8 + (uint64_t)which;
+    size_t most = row / 200 % 2 == 0 ? 6 : 200;
+    if (test_below(&state, 50) == 0) most = which == FRAMES ? FRAME_ITEMS : RECORD_BYTES;
+    r->items = (size_t)test_below(&state, most + 1);
+    r->number = (uint32_t)test_random(&state);
+    r->key_bytes = which == FRAMES ? 0 : (size_t)test_below(&state, KEY_MAX);
+    r->removed = which == RECORDS && test_below(&state, 9) == 0;
+    make_value(which, row, r->bytes, r->items * (which == FRAMES ? 4 : 1));
+    make_value(which + 8, row, r->key, KEY_MAX);
+}
+
 static void describe(int which, sst_stream_desc *desc) {
-    static const char *const names[STREAMS] = {"small", "vector", "slow", "image"};
+    static const sst_field fields[2] = {
+        {"points", SST_U16, {2}, SST_RAGGED, 0}, {"number", SST_U32, {0}, 0, 0},
+    };
     memset(desc, 0, sizeof *desc);
     desc->name = names[which];
     desc->flags = SST_OPEN_EXISTING;
-    desc->type = which == 0 ? SST_F64 : which == 3 ? SST_U8 : SST_F32;
-    desc->shape[0] = which == 1 ? 6 : which == 3 ? IMAGE : 0;
-    desc->block_bytes = which == 0 ? 4096 : which == 3 ? 16384 : 0;
+    desc->type = which == SMALL ? SST_F64 : which == PICTURE ? SST_U8 : SST_F32;
+    desc->shape[0] = which == VECTOR ? 6 : which == PICTURE ? IMAGE : 0;
+    desc->block_bytes = which == SMALL ? 4096 : which == PICTURE ? 16384 : 0;
+    if (which == FRAMES) {
+        desc->type = (sst_type)0;
+        desc->fields = fields;
+        desc->field_count = 2;
+        desc->flags |= SST_TAGGED;
+        desc->block_bytes = 8192;
+    } else if (which == RECORDS) {
+        desc->type = SST_BYTES;
+        desc->flags |= SST_KEYED | SST_UNTIMED;
+        desc->block_bytes = 4096;
+    }
+}
+
+static int append_ragged(sst_stream *stream, int which, uint64_t number) {
+    sst_cell cells[2];
+    sst_row row;
+    ragged_row r;
+    make_ragged(which, number, &r);
+    memset(&row, 0, sizeof row);
+    if (which == FRAMES) {
+        row.time = row_time(which, number);
+        row.tag = ~r.number;
+        cells[0].data = r.bytes;
+        cells[0].count = r.items;
+        cells[1].data = &r.number;
+        cells[1].count = 1;
+        row.cells = cells;
+    } else {
+        row.value = r.bytes;
+        row.count = r.items;
+        row.key.kind = r.key_bytes == 0 ? SST_KEY_I64 : SST_KEY_BYTES;
+        row.key.number = r.number;
+        row.key.size = (uint32_t)r.key_bytes;
+        row.key.bytes = r.key;
+        row.flags = r.removed ? SST_ROW_REMOVED : 0;
+    }
+    return sst_append_row(stream, &row);
 }
 
 static int append_one(writer *w) {
     uint8_t value[IMAGE];
+    int64_t time = row_time(w->which, w->row);
     int result;
     make_value(w->which, w->row, value, row_bytes(w->which));
     do {
-        result = sst_append(w->stream, row_time(w->which, w->row), value);
+        result = w->which >= FRAMES ? append_ragged(w->stream, w->which, w->row)
+                                    : sst_append(w->stream, time, value);
     } while (result == SST_ERR_BUSY);
     if (result != SST_OK) return result;
     w->row++;
@@ -111,7 +182,8 @@ static void child(int mode, shared_page *page, uint64_t seed) {
         for (;;) sst_poll(store);
     }
     for (n = 0;; n++) {
-        int which = n % 64 == 0 ? 3 : n % 7 == 0 ? 2 : (int)test_below(&random, 2);
+        int which = n % 64 == 0 ? PICTURE : n % 7 == 0 ? SLOW : (int)test_below(&random, 4);
+        if (n % 64 != 0 && n % 7 != 0 && which >= 2) which += FRAMES - 2;
         if (mode == DEFERRED && n % 16 == 0) sst_poll(store);
         if (mode == CLOSING && n % 200 == 199) {
             if (sst_close(store) != SST_OK) _exit(7);
@@ -125,15 +197,57 @@ static void child(int mode, shared_page *page, uint64_t seed) {
     }
 }
 
+static void check_fixed(int which, const sst_view *view) {
+    uint64_t row;
+    size_t size = row_bytes(which);
+    uint8_t want[IMAGE];
+    for (row = 0; row < view->count && test_errors == 0; row++) {
+        make_value(which, row, want, size);
+        CHECK_INT(view->times[row], row_time(which, row));
+        CHECK_BYTES((const uint8_t *)view->values + row * size, want, size);
+    }
+}
+
+static void check_key(const sst_view *view, uint64_t row, const ragged_row *r) {
+    const uint8_t *key = view->keys + view->key_offsets[row];
+    size_t size = view->key_offsets[row + 1] - view->key_offsets[row];
+    int64_t number = r->number;
+    CHECK_INT(view->row_flags[row], r->removed ? SST_ROW_REMOVED : 0);
+    CHECK_INT(key[0], r->key_bytes == 0 ? SST_KEY_I64 : SST_KEY_BYTES);
+    CHECK_INT(size, 1 + (r->key_bytes == 0 ? 8 : r->key_bytes));
+    if (test_errors != 0) return;
+    if (r->key_bytes == 0) CHECK_BYTES(key + 1, &number, 8);    /* the host's: little-endian */
+    else CHECK_BYTES(key + 1, r->key, r->key_bytes);
+}
+
+static void check_ragged(int which, const sst_view *view) {
+    size_t item = which == FRAMES ? 4 : 1;
+    uint64_t row;
+    ragged_row r;
+    CHECK(view->times != NULL || which == RECORDS);
+    for (row = 0; row < view->count && test_errors == 0; row++) {
+        const uint8_t *items = (const uint8_t *)view->values + view->offsets[row] * item;
+        make_ragged(which, row, &r);
+        CHECK_INT(view->offsets[row + 1] - view->offsets[row], r.items);
+        if (test_errors != 0) return;
+        CHECK_BYTES(items, r.bytes, r.items * item);
+        if (which == RECORDS) {
+            check_key(view, row, &r);
+            continue;
+        }
+        CHECK_INT(view->times[row], row_time(which, row));
+        CHECK_INT(view->tags[row], ~r.number);
+        CHECK_INT(((const uint32_t *)view->columns[1].values)[row], r.number);
+    }
+}
+
 static void check_rows(sst_store *store, const shared_page *page) {
     int i;
     for (i = 0; i < STREAMS; i++) {
         sst_stream *stream;
         sst_view view;
-        uint64_t row, rows;
-        uint8_t want[IMAGE];
-        int result = sst_stream_open(store, i == 0 ? "small" : i == 1 ? "vector"
-                                            : i == 2 ? "slow" : "image", &stream);
+        uint64_t rows;
+        int result = sst_stream_open(store, names[i], &stream);
         if (result == SST_ERR_NOT_FOUND && page->rows[i] == 0) continue;
         CHECK_INT(result, SST_OK);
         if (result != SST_OK) continue;
@@ -141,14 +255,12 @@ static void check_rows(sst_store *store, const shared_page *page) {
         CHECK(rows >= page->rows[i]);
         CHECK(rows <= page->rows[i] + 1);
         kept += rows;
+        if (i >= FRAMES) kept_ragged += rows;
         CHECK_INT(sst_slice(stream, 0, rows, &view), SST_OK);
         CHECK_INT(view.count, rows);
-        for (row = 0; row < view.count && test_errors == 0; row++) {
-            size_t size = row_bytes(i);
-            make_value(i, row, want, size);
-            CHECK_INT(view.times[row], row_time(i, row));
-            CHECK_BYTES((const uint8_t *)view.values + row * size, want, size);
-        }
+        if (test_errors != 0) return;
+        if (i < FRAMES) check_fixed(i, &view);
+        else check_ragged(i, &view);
     }
 }
 
@@ -237,7 +349,8 @@ int main(void) {
     snprintf(torn, sizeof torn, "%s-live-new", path);
     unlink(torn);
     rmdir(folder);
-    printf("note %llu rows checked, %llu of them recovered from tails\n",
-           (unsigned long long)kept, (unsigned long long)recovered);
+    printf("note %llu rows checked, %llu of them ragged, %llu recovered from tails\n",
+           (unsigned long long)kept, (unsigned long long)kept_ragged,
+           (unsigned long long)recovered);
     return test_done("kill");
 }
