@@ -4856,7 +4856,7 @@ static bool ssti_draft_even(const ssti_table_draft *d, const ssti_part *p, uint3
 static void ssti_draft_widen(ssti_table_draft *d, ssti_part *p) {
     uint64_t most = d->k->sealed / d->t->blocks / 2, i;
     uint32_t wider = 0;
-    while (wider < SSTI_TABLE_WIDER && p->count > 3 &&
+    while (wider < SSTI_TABLE_WIDER && p->count > 3 && p->shift + wider < 63 &&
            (uint64_t)(2 * SSTI_TABLE_ROWS) << (wider + 1) <= most) wider++;
     while (wider != 0 && !ssti_draft_even(d, p, wider)) wider--;
     if (wider == 0) return;
@@ -12860,13 +12860,13 @@ static int ssti_copy_metas(const ssti_metas *from, sst_store *store, sst_stream 
 static int ssti_copy_stream(sst_store *source, uint32_t index, sst_store *target,
                             const ssti_copying *how) {
     ssti_series *s = ssti_series_at(source, index);
-    sst_stream *in, *out;
+    sst_stream *in, *out = NULL;
     sst_stream_desc desc;
     int result = sst_stream_open(source, s->name, &in);
     if (result != SST_OK) return result;
     ssti_desc_of(s, &desc);
     result = sst_stream_create(target, &desc, &out);
-    if (result == SST_OK) {
+    if (result == SST_OK && !SSTI_NEVER(out == NULL)) {
         result = ssti_copy_metas(&s->metas, NULL, out);
         if (result == SST_OK) result = ssti_copy_rows(in, out->series, how);
         if (result == SST_OK && s->finished != 0) result = sst_stream_finish(out);
