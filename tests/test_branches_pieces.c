@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "test.h"
+#include "scratch.h"
 #include "mend.h"
 
 #define ROWS 3500
@@ -387,23 +388,6 @@ static void damaged_piece(void) {
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-static char folder[300];
-
-static const char *file(void) {
-    static char path[400];
-    snprintf(path, sizeof path, "%s/store", folder);
-    return path;
-}
-
-static uint64_t reads, failing_read;
-
-static int failing_read_at(void *user, void *f, uint64_t offset, void *bytes, size_t size,
-                           size_t *done) {
-    *done = 0;
-    if (++reads == failing_read) return SST_ERR_IO;
-    return sst_io_default()->read_at(user, f, offset, bytes, size, done);
-}
-
 /* Full halves with large columns are written with their pieces. */
 static void file_with_pieces(void) {
     sst_options options = {0};
@@ -491,10 +475,7 @@ static void halves_of_both_kinds(void) {
 }
 
 int main(void) {
-    const char *top = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%.200s/test_branches_pieces.XXXXXX",
-             top != NULL && top[0] != '\0' ? top : "/tmp");
-    if (mkdtemp(folder) == NULL) {
+    if (!make_folder("test_branches_pieces")) {
         perror(folder);
         return 1;
     }

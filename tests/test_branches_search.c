@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "test.h"
+#include "scratch.h"
 
 #define MOST_ROWS 2000
 #define IMAGE_BYTES 131072
@@ -166,23 +167,6 @@ static void *failing_resize(void *user, void *old, size_t old_size, size_t new_s
         return NULL;
     }
     return realloc(old, new_size);
-}
-
-static char folder[300];
-
-static const char *file(void) {
-    static char path[400];
-    snprintf(path, sizeof path, "%s/store", folder);
-    return path;
-}
-
-static uint64_t reads, failing_read;
-
-static int failing_read_at(void *user, void *f, uint64_t offset, void *bytes, size_t size,
-                           size_t *done) {
-    *done = 0;
-    if (++reads == failing_read) return SST_ERR_IO;
-    return sst_io_default()->read_at(user, f, offset, bytes, size, done);
 }
 
 /* The nth time that memory is asked for there is none: without a table rows are found too. */
@@ -591,10 +575,7 @@ static void all_of_time(void) {
 }
 
 int main(void) {
-    const char *top = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%.200s/test_branches_search.XXXXXX",
-             top != NULL && top[0] != '\0' ? top : "/tmp");
-    if (mkdtemp(folder) == NULL) {
+    if (!make_folder("test_branches_search")) {
         perror(folder);
         return 1;
     }

@@ -8,6 +8,7 @@
 
 #define MEND_PIECE_BYTES 2048u
 #include "test.h"
+#include "scratch.h"
 #include "mend.h"
 
 static uint64_t seed;
@@ -77,40 +78,8 @@ typedef struct set {
     const sst_allocator *allocator;
 } set;
 
-static void *take(size_t size) {
-    void *p = malloc(size == 0 ? 1 : size);
-    if (p == NULL) {
-        printf("out of memory\n");
-        exit(1);
-    }
-    return p;
-}
-
-static void make_path(char *name, size_t size) {
-    const char *folder = getenv("TMPDIR");
-    int fd;
-    snprintf(name, size, "%s/sst-replay-XXXXXX", folder != NULL ? folder : "/tmp");
-    fd = mkstemp(name);
-    CHECK(fd >= 0);
-    if (fd >= 0) CHECK_INT(close(fd), 0);
-}
-
-/* Nothing here has to survive the test. */
-static int no_sync(void *user, void *file) {
-    (void)user;
-    (void)file;
-    return SST_OK;
-}
-
 static sst_options options_of(const set *s, uint32_t flags) {
-    static sst_io io;
-    sst_options options;
-    memset(&options, 0, sizeof options);
-    io = *sst_io_default();
-    io.now_ns = NULL;                   /* the same bytes in every run */
-    io.sync = no_sync;
-    options.io = &io;
-    options.seed = 7;
+    sst_options options = scratch_options(7);
     options.flags = flags;
     options.allocator = s->allocator;
     return options;

@@ -3,6 +3,7 @@
 #include "../streamstore.h"
 
 #include "test.h"
+#include "scratch.h"
 #include "mend.h"
 
 /* --- rows ---------------------------------------------------------------------------------- */
@@ -125,41 +126,8 @@ typedef struct recording {
     char path[512];
 } recording;
 
-static void *take(size_t size) {
-    void *p = malloc(size == 0 ? 1 : size);
-    if (p == NULL) {
-        printf("out of memory\n");
-        exit(1);
-    }
-    return p;
-}
-
-/* A name that no other file has: the file is there and empty. */
-static void make_path(char *name, size_t size) {
-    const char *folder = getenv("TMPDIR");
-    int fd;
-    snprintf(name, size, "%s/sst-search-XXXXXX", folder != NULL ? folder : "/tmp");
-    fd = mkstemp(name);
-    CHECK(fd >= 0);
-    if (fd >= 0) CHECK_INT(close(fd), 0);
-}
-
-/* Nothing here has to survive the test. */
-static int no_sync(void *user, void *file) {
-    (void)user;
-    (void)file;
-    return SST_OK;
-}
-
 static sst_options options_of(uint32_t flags, size_t block_bytes) {
-    static sst_io io;
-    sst_options options;
-    memset(&options, 0, sizeof options);
-    io = *sst_io_default();
-    io.now_ns = NULL;                               /* the same bytes in every run */
-    io.sync = no_sync;
-    options.io = &io;
-    options.seed = 11;
+    sst_options options = scratch_options(11);
     options.flags = flags;
     options.block_bytes = (uint32_t)block_bytes;
     return options;

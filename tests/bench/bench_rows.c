@@ -15,7 +15,7 @@
 #include "bench.h"
 
 #if BENCH_LMDB
-#include <lmdb.h>
+#include "peer_lmdb.h"
 #endif
 
 enum { BYTES = 100 };
@@ -130,34 +130,17 @@ static void bare(const char *path, uint64_t rows, bench_figure *f) {
 
 #if BENCH_LMDB
 static void lmdb(const char *path, uint64_t rows, bench_figure *f) {
-    MDB_env *env;
-    MDB_txn *txn;
-    MDB_dbi table;
-    MDB_cursor *cursor;
+    lmdb_peer peer;
     uint64_t i;
     double begin;
     int result = 0;
-    bench_check("mdb_env_create", mdb_env_create(&env));
-    bench_check("mdb_env_set_mapsize", mdb_env_set_mapsize(env, (size_t)rows * 160 + (64u << 20)));
-    bench_check("mdb_env_open", mdb_env_open(env, path, MDB_NOSUBDIR | MDB_NOSYNC | MDB_WRITEMAP,
-                                             0644));
-    bench_check("mdb_txn_begin", mdb_txn_begin(env, NULL, 0, &txn));
-    bench_check("mdb_dbi_open", mdb_dbi_open(txn, NULL, MDB_INTEGERKEY, &table));
-    bench_check("mdb_cursor_open", mdb_cursor_open(txn, table, &cursor));
+    lmdb_open(&peer, path, (size_t)rows * 160 + (64u << 20));
     begin = bench_now();
     for (i = 0; i < rows && result == 0; i++) {
-        int64_t time = time_of(i);
-        MDB_val key, data;
-        key.mv_size = sizeof time;
-        key.mv_data = &time;
-        data.mv_size = BYTES;
-        data.mv_data = (void *)(uintptr_t)bytes_of(i);
-        result = mdb_cursor_put(cursor, &key, &data, MDB_APPEND);
+        result = lmdb_put(&peer, time_of(i), bytes_of(i), BYTES);
     }
     bench_check("mdb_cursor_put", result);
-    mdb_cursor_close(cursor);
-    bench_check("mdb_txn_commit", mdb_txn_commit(txn));
-    mdb_env_close(env);
+    lmdb_close(&peer, rows);
     bench_add(f, begin, bench_now(), (double)rows);
 }
 #endif
