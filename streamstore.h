@@ -1497,6 +1497,19 @@ SSTI_INLINE void ssti_copy_in8(void *to, const void *from) {
     }
 }
 
+/* One value of a column, which is aligned as its elements are. */
+SSTI_INLINE void ssti_copy_value(void *to, const void *from, size_t size) {
+    if (size == 8) {
+        ssti_copy_in8(to, from);
+    } else if (size == 4) {
+        uint32_t w;
+        memcpy(&w, from, 4);
+        ssti_word_store((ssti_word32 *)to, w);
+    } else {
+        ssti_copy_in(to, from, size);
+    }
+}
+
 /* Copies out of memory that a writer may be changing; the caller checks afterwards. */
 static void ssti_copy_out(void *to, const void *from, size_t size) {
     uint8_t *d = (uint8_t *)to;
@@ -1522,6 +1535,7 @@ static void ssti_copy_out(void *to, const void *from, size_t size) {
 #else
 static void ssti_copy_in(void *to, const void *from, size_t size) { memcpy(to, from, size); }
 static void ssti_copy_in8(void *to, const void *from) { memcpy(to, from, 8); }
+static void ssti_copy_value(void *to, const void *from, size_t size) { memcpy(to, from, size); }
 static void ssti_copy_out(void *to, const void *from, size_t size) { memcpy(to, from, size); }
 #endif
 
@@ -7394,21 +7408,23 @@ SSTI_INLINE bool ssti_append_fast(sst_stream *stream, int64_t time, const void *
 /* The same for rows of several fields, in the caller's structure. */
 static bool ssti_append_struct(sst_stream *stream, int64_t time, const uint8_t *value) {
     ssti_series *s = stream->series;
-    uint32_t n = s->fill_count, i;
+    uint8_t *const *fill = s->fill;
+    const ssti_column *columns = s->columns;
+    const uint32_t *offsets = stream->offsets;
+    uint32_t n = s->fill_count, fields = s->fill_fields, i, *check = s->fill_check;
     uint64_t h = ssti_check_step(s->check_seed, s->fill_first + n);
     if (ssti_word_load(&s->writer) != stream || n >= s->fill_limit || time <= s->last_time ||
-        s->fill_fields == 0 || ssti_word_load(&s->finished) != 0 ||
+        fields == 0 || ssti_word_load(&s->finished) != 0 ||
         *s->fill_alive == 0) return false;
-    ssti_copy_in8(s->fill[0] + (size_t)n * 8, &time);
+    ssti_copy_in8(fill[0] + (size_t)n * 8, &time);
     h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time, 0);
-    for (i = 0; i < s->fill_fields; i++) {
-        const uint8_t *from = value + stream->offsets[i];
-        size_t bytes = s->columns[1 + i].row_bytes;
-        if (bytes == 8) ssti_copy_in8(s->fill[1 + i] + (size_t)n * 8, from);
-        else ssti_copy_in(s->fill[1 + i] + n * bytes, from, bytes);
-        if (s->fill_check != NULL) h = ssti_check_column(h, from, bytes);
+    for (i = 0; i < fields; i++) {
+        const uint8_t *from = value + offsets[i];
+        size_t bytes = columns[1 + i].row_bytes;
+        ssti_copy_value(fill[1 + i] + n * bytes, from, bytes);
+        if (check != NULL) h = ssti_check_column(h, from, bytes);
     }
-    if (s->fill_check != NULL) ssti_word_store(&s->fill_check[n], ssti_check_fold(h));
+    if (check != NULL) ssti_word_store(&check[n], ssti_check_fold(h));
     s->last_time = time;
     s->fill_count = n + 1;
     ssti_atomic_store(s->fill_published, n + 1);
