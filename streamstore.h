@@ -4205,9 +4205,40 @@ static bool ssti_bits_all(const uint32_t *bits, uint64_t n) {
     return n % 32 == 0 || ssti_atomic_load(&bits[i]) == ((uint32_t)1 << (n % 32)) - 1;
 }
 
-/* The bytes that a column of a block has to have; of a column of items what its offsets say. */
-static int ssti_column_bytes(const ssti_look *k, uint32_t block, uint32_t column,
-                             uint64_t *bytes);
+static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
+                            const uint8_t **out);
+
+/* The bytes of a column of a block that was checked. */
+static uint64_t ssti_column_bytes(const ssti_look *k, uint32_t block, uint32_t column) {
+    const ssti_column *col = &k->series->columns[column];
+    uint32_t place, chunk = ssti_chunk(block, &place);
+    const uint32_t *words;
+    if (col->item_bytes == 0) {
+        return (uint64_t)ssti_list_at(k->list, block)->rows * col->row_bytes +
+               (ssti_is_offsets(col) ? 4 : 0);
+    }
+    words = ssti_atomic_load(&k->list->known[chunk].where);
+    words += (size_t)place * k->series->where_count + k->series->column_count +
+             2 * (size_t)col->slot;
+    return ssti_word_load(words) | (uint64_t)ssti_word_load(words + 1) << 32;
+}
+
+/* The bytes that it has to have: of a column of items what its offsets say. */
+static int ssti_column_wanted(const ssti_look *k, uint32_t block, uint32_t column,
+                              uint64_t *bytes) {
+    const ssti_column *col = &k->series->columns[column];
+    const uint8_t *end;
+    ssti_range last;
+    if (col->item_bytes == 0) {
+        *bytes = ssti_column_bytes(k, block, column);
+        return SST_OK;
+    }
+    last.first = ssti_list_at(k->list, block)->rows - 1;
+    last.count = 1;
+    SSTI_TRY(ssti_column_find(k, block, column - 1, last, &end));
+    *bytes = (uint64_t)ssti_get32(end) * col->item_bytes;
+    return SST_OK;
+}
 
 /* Checks the pieces of a large column that some bytes lie in, where that was not done before. When
  * all are known to be sound, *where tells so from now on, but not of offsets, whose order is looked
@@ -4223,7 +4254,7 @@ static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column
     ssti_entry e, pieces;
     bool open = false;
     if (bytes.count == 0) return SST_OK;
-    SSTI_TRY(ssti_column_bytes(k, block, column, &all));
+    all = ssti_column_bytes(k, block, column);
     bits = ssti_piece_bits(k, block, column, all);
     if (bits == NULL) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
     bits++;
@@ -4296,7 +4327,7 @@ static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column
     ssti_entry e, pieces;
     uint64_t bytes;
     uint32_t index = column, found;
-    SSTI_TRY(ssti_column_bytes(k, block, column, &bytes));
+    SSTI_TRY(ssti_column_wanted(k, block, column, &bytes));
     SSTI_TRY(ssti_block_open(k, b, &d));
     if (!ssti_directory_find(&d, col->kind, col->part, &e, &index)) {
         return ssti_corrupt(k, b, SSTI_TEXT("a column is missing"));
@@ -4458,7 +4489,7 @@ static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column,
     const uint8_t *data = ssti_atomic_load(&b->data);
     size_t unit = col->item_bytes != 0 ? 1 : col->row_bytes, before = ssti_is_offsets(col) ? 4 : 0;
     ssti_range bytes;
-    uint64_t offset, all = 0;
+    uint64_t offset, all;
     uint32_t at;
     if (where == NULL) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
     if (data == NULL) data = ssti_block_data(k, block);
@@ -4467,11 +4498,9 @@ static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column,
     if (at == 0) SSTI_TRY(ssti_column_check(k, block, column, where, &at));
     bytes.first = rows.first * unit;
     bytes.count = rows.count * unit + before;
-    if (data == NULL || col->item_bytes != 0) {
-        SSTI_TRY(ssti_column_bytes(k, block, column, &all));
-        if (bytes.first > all || bytes.count > all - bytes.first) {
-            return ssti_corrupt(k, b, SSTI_TEXT("the offsets of a block are not in order"));
-        }
+    all = ssti_column_bytes(k, block, column);
+    if (SSTI_NEVER(bytes.first > all) || SSTI_NEVER(bytes.count > all - bytes.first)) {
+        return ssti_corrupt(k, b, SSTI_TEXT("the offsets of a block are not in order"));
     }
     if ((at & SSTI_WHERE_LARGE) != 0 && !ssti_block_trusted(k, b)) {
         SSTI_TRY(ssti_pieces_check(k, block, column, bytes, where));
@@ -4488,30 +4517,6 @@ static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column,
     }
     SSTI_TRY(ssti_cache_read(k, b, b->offset + offset + bytes.first, bytes.count, out));
     *out += before;
-    return SST_OK;
-}
-
-static int ssti_column_bytes(const ssti_look *k, uint32_t block, uint32_t column,
-                             uint64_t *bytes) {
-    const ssti_block *b = ssti_list_at(k->list, block);
-    const ssti_column *col = &k->series->columns[column];
-    uint32_t place, chunk = ssti_chunk(block, &place);
-    const uint32_t *where = ssti_known_where(k, chunk);
-    const uint8_t *end;
-    ssti_range last;
-    *bytes = (uint64_t)b->rows * col->row_bytes + (ssti_is_offsets(col) ? 4 : 0);
-    if (col->item_bytes == 0) return SST_OK;
-    if (where == NULL) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
-    where += (size_t)place * k->series->where_count;
-    if (ssti_atomic_load(where + column) != 0) {
-        where += k->series->column_count + 2 * (size_t)col->slot;
-        *bytes = ssti_word_load(where) | (uint64_t)ssti_word_load(where + 1) << 32;
-        return SST_OK;
-    }
-    last.first = b->rows - 1;
-    last.count = 1;
-    SSTI_TRY(ssti_column_find(k, block, column - 1, last, &end));
-    *bytes = (uint64_t)ssti_get32(end) * col->item_bytes;
     return SST_OK;
 }
 
@@ -6316,6 +6321,8 @@ struct sst_stream {
 typedef struct ssti_rows {
     const uint8_t *const *columns;
     size_t first, count;
+    const uint64_t *room;           /* rows of a tail, to whose memory others can write: bytes of
+                                       items there can be, by slot; else NULL */
 } ssti_rows;
 
 SSTI_INLINE const uint8_t *ssti_rows_at(const ssti_series *s, const ssti_rows *rows, uint32_t c) {
@@ -6356,7 +6363,7 @@ static int ssti_stream_fail(sst_stream *stream, int result, const char *what) {
 /* ---- sealing: under the lock ---- */
 
 /* Bytes of each column of a block of rows, and where the items begin that it has. SST_ERR_CORRUPT:
- * the offsets of a tail, which others can write to, are not in order. */
+ * the offsets of a tail are not in order. */
 static int ssti_block_measure(const ssti_series *s, const ssti_rows *rows) {
     uint32_t c;
     size_t i;
@@ -6377,6 +6384,9 @@ static int ssti_block_measure(const ssti_series *s, const ssti_rows *rows) {
                 memcpy(&next, offsets + i * 4, 4);
                 if (next < end) return SST_ERR_CORRUPT;
                 end = next;
+            }
+            if (rows->room != NULL && (uint64_t)end * col->item_bytes > rows->room[col->slot]) {
+                return SST_ERR_CORRUPT;
             }
             s->starts[c] = (uint64_t)start * col->item_bytes;
             e->stored = (uint64_t)(end - start) * col->item_bytes;
@@ -6782,7 +6792,8 @@ static void ssti_half_grow(ssti_series *s, ssti_half *h) {
         if (col->item_bytes == 0 || SSTI_NEVER(h->count == 0)) continue;
         memcpy(&items, s->work[c - 1] + (size_t)(h->count - 1) * 4, 4);
         mean = (uint64_t)items * col->item_bytes / h->count;
-        s->mean_items[col->slot] = mean > s->block_bytes ? s->block_bytes : (uint32_t)mean + 1;
+        if (SSTI_RACE(mean > s->block_bytes)) mean = s->block_bytes;
+        s->mean_items[col->slot] = (uint32_t)mean + 1;
     }
     if (budget > h->budget || s->items_count != 0) (void)ssti_half_resize(s, h, budget);
 }
@@ -6871,6 +6882,7 @@ static int ssti_half_seal(ssti_series *s, ssti_half *h) {
     rows.columns = (const uint8_t *const *)s->work;
     rows.first = (size_t)(end - h->first_row);
     rows.count = count - rows.first;
+    rows.room = h->regions;
     return ssti_block_write(s, &rows, whole ? h->base : NULL);
 }
 
@@ -7439,6 +7451,7 @@ static void ssti_row_begin(sst_stream *stream, const int64_t *time, ssti_rows *r
     rows->columns = stream->in;
     rows->first = 0;
     rows->count = 1;
+    rows->room = NULL;
 }
 
 /* May rows come without timelines and keys? ragged: and with items? */
@@ -7604,8 +7617,8 @@ static int ssti_desc_check(const sst_stream_desc *desc, ssti_definition *d) {
     if ((d->flags & SST_UNTIMED) != 0 &&
         (d->timeline_count != 0 || (d->flags & SST_EQUAL_TIMES) != 0)) return SST_ERR_ARG;
     if (d->value_bytes > SST_MAX_ROW_BYTES) return SST_ERR_LIMIT;
-    if (!ssti_definition_readable(d) || desc->codec != SST_CODEC_RAW || desc->retain_rows != 0 ||
-        desc->retain_time != 0) return SST_ERR_UNSUPPORTED;
+    if (SSTI_NEVER(!ssti_definition_readable(d)) || desc->codec != SST_CODEC_RAW ||
+        desc->retain_rows != 0 || desc->retain_time != 0) return SST_ERR_UNSUPPORTED;
     return SST_OK;
 }
 
@@ -9054,7 +9067,7 @@ static void ssti_half_append(const ssti_series *s, const ssti_half *h, uint8_t *
     for (c = 0; c < s->column_count; c++) {
         const ssti_column *col = &s->columns[c];
         size_t n = col->row_bytes, start, bytes;
-        uint32_t before, base, end = 0;
+        uint32_t before, base, end;
         if (!ssti_is_offsets(col)) {
             memcpy(to[c] + h->count * n, from[c] + first * n, count * n);
             continue;
@@ -9062,6 +9075,7 @@ static void ssti_half_append(const ssti_series *s, const ssti_half *h, uint8_t *
         col++;
         memcpy(&base, from[c] + (size_t)first * 4 - 4, 4);
         memcpy(&before, to[c] + (size_t)h->count * 4 - 4, 4);
+        end = before;
         for (i = 0; i < count; i++) {
             memcpy(&end, from[c] + (size_t)(first + i) * 4, 4);
             end = end - base + before;
@@ -9070,9 +9084,7 @@ static void ssti_half_append(const ssti_series *s, const ssti_half *h, uint8_t *
         start = (size_t)base * col->item_bytes;
         bytes = (size_t)(end - before) * col->item_bytes;
         c++;
-        if (count != 0 && bytes != 0) {
-            memcpy(to[c] + (size_t)before * col->item_bytes, from[c] + start, bytes);
-        }
+        memcpy(to[c] + (size_t)before * col->item_bytes, from[c] + start, bytes);
     }
 }
 
@@ -9216,7 +9228,7 @@ static bool ssti_tails_rebase(const ssti_column *items, uint8_t *offsets, uint32
         uint32_t end;
         memcpy(&end, offsets + (size_t)i * 4, 4);
         end -= (uint32_t)(start / items->item_bytes);
-        if (end < before || (uint64_t)end * items->item_bytes > room) return false;
+        if (SSTI_RACE(end < before || (uint64_t)end * items->item_bytes > room)) return false;
         memcpy(offsets + (size_t)i * 4, &end, 4);
         before = end;
     }
@@ -10284,7 +10296,7 @@ static uint64_t ssti_half_fetch(const ssti_series *s, const ssti_half *h, uint32
     ssti_peek p;
     if (!ssti_peek_begin(h, rows.first, &p)) return 0;
     from = ssti_peek_column(s, &p, column, &room);
-    if (!ssti_peek_end(&p)) return 0;
+    if (SSTI_RACE(!ssti_peek_end(&p))) return 0;
     at = rows.first - p.first_row;
     if (rows.count > p.count - at) rows.count = p.count - at;
     ssti_copy_out(to - before, from + (size_t)at * row_bytes - before,
@@ -10292,23 +10304,20 @@ static uint64_t ssti_half_fetch(const ssti_series *s, const ssti_half *h, uint32
     return ssti_peek_end(&p) ? rows.count : 0;
 }
 
-/* Copies the items of rows, which have so many bytes; false: the half has not all the rows, or it
+/* Copies the items of a row, which have so many bytes; false: the half has not the row, or it
  * changed meanwhile. */
 static bool ssti_half_fetch_items(const ssti_series *s, const ssti_half *h, uint32_t column,
-                                  ssti_range rows, uint64_t bytes, uint8_t *to) {
-    const ssti_column *c = &s->columns[column];
+                                  uint64_t row, uint64_t bytes, uint8_t *to) {
     const uint8_t *items, *offsets;
-    uint64_t at, room, unused, start;
+    uint64_t room, unused, start;
     uint32_t offset;
     ssti_peek p;
-    if (!ssti_peek_begin(h, rows.first, &p)) return false;
+    if (!ssti_peek_begin(h, row, &p)) return false;
     offsets = ssti_peek_column(s, &p, column - 1, &unused);
     items = ssti_peek_column(s, &p, column, &room);
-    if (!ssti_peek_end(&p)) return false;
-    at = rows.first - p.first_row;
-    if (rows.count > p.count - at) return false;
-    ssti_copy_out(&offset, offsets + (size_t)at * 4 - 4, 4);
-    start = (uint64_t)offset * c->item_bytes;
+    if (SSTI_RACE(!ssti_peek_end(&p))) return false;
+    ssti_copy_out(&offset, offsets + (size_t)(row - p.first_row) * 4 - 4, 4);
+    start = (uint64_t)offset * s->columns[column].item_bytes;
     if (start > room || bytes > room - start) return false;
     ssti_copy_out(to, items + (size_t)start, (size_t)bytes);
     return ssti_peek_end(&p);
@@ -10328,7 +10337,7 @@ static bool ssti_offsets_join(uint8_t *to, uint64_t count, uint32_t before) {
         uint64_t next;
         memcpy(&end, to + (size_t)i * 4, 4);
         next = (uint64_t)before + (end - start);
-        if (end < start || next < last || next > UINT32_MAX) return false;
+        if (end < start || next < last || SSTI_HUGE(next > UINT32_MAX)) return false;
         last = next;
         end = (uint32_t)next;
         memcpy(to + (size_t)i * 4, &end, 4);
@@ -10434,7 +10443,7 @@ static int ssti_block_items(const ssti_look *k, uint32_t block, uint32_t column,
     row.first = rows.first + rows.count - 1;
     SSTI_TRY(ssti_column_rows(k, block, column - 1, row, &offset));
     end = ssti_get32(offset);
-    SSTI_TRY(ssti_column_bytes(k, block, column, &all));
+    all = ssti_column_bytes(k, block, column);
     if (end < start || (uint64_t)end * col->item_bytes > all) return ssti_corrupt(k, b, disorder);
     bytes->first = (uint64_t)start * col->item_bytes;
     bytes->count = (uint64_t)(end - start) * col->item_bytes;
@@ -10463,7 +10472,7 @@ static int ssti_items_count(const ssti_look *look, uint32_t column, ssti_range r
                 n = ssti_half_fetch(s, &s->halves[i], column - 1, ssti_one_row(f.rows.first),
                                     (uint8_t *)&span[1]);
             }
-            if (n == 0) SSTI_TRY(ssti_fetch_miss(&f));
+            if (SSTI_RACE(n == 0)) SSTI_TRY(ssti_fetch_miss(&f));
             else *count += span[1] - span[0];
         }
         f.rows.first += n;
@@ -10501,10 +10510,10 @@ static int ssti_fetch_items(const ssti_look *look, uint32_t column, ssti_range r
             memcpy(&end, offsets + (size_t)at * 4, 4);
             bytes.count = (uint64_t)end * col->item_bytes - done;
             for (i = 0; i < 2 && n == 0; i++) {
-                n = ssti_half_fetch_items(s, &s->halves[i], column, ssti_one_row(f.rows.first),
-                                          bytes.count, to);
+                n = ssti_half_fetch_items(s, &s->halves[i], column, f.rows.first, bytes.count,
+                                          to);
             }
-            if (n == 0) {
+            if (SSTI_RACE(n == 0)) {
                 SSTI_TRY(ssti_fetch_miss(&f));
                 continue;
             }
@@ -11064,7 +11073,7 @@ static int ssti_view_bytes(const ssti_look *k, uint32_t column, ssti_range rows,
     *bytes = rows.count * c->row_bytes + (ssti_is_offsets(c) ? 64 : 0);
     if (c->item_bytes != 0) {
         SSTI_TRY(ssti_items_count(k, column, rows, &items));
-        if (items > UINT32_MAX) {
+        if (SSTI_HUGE(items > UINT32_MAX)) {
             return ssti_fail(k->error, SST_ERR_LIMIT, SSTI_TEXT("too many items for a view"));
         }
         *bytes = items * c->item_bytes;
@@ -11106,7 +11115,7 @@ static int ssti_view_assemble(sst_stream *stream, const ssti_look *k, ssti_range
             uint32_t items;
             memcpy(&items, offsets + (size_t)(rows.count - 1) * 4, 4);
             bytes = (uint64_t)items * col->item_bytes;
-            if (bytes > stream->scratch_bytes - at) {
+            if (SSTI_RACE(bytes > stream->scratch_bytes - at)) {
                 return ssti_stream_fail(stream, SST_ERR_CORRUPT, SSTI_TEXT("the file is changing"));
             }
             SSTI_TRY(ssti_fetch_items(k, c, rows, offsets, to));
@@ -12796,7 +12805,7 @@ static int ssti_copy_fits(const ssti_copy *c, ssti_range rows, uint64_t block_by
         if (col->item_bytes == 0) continue;
         SSTI_TRY(ssti_items_count(&c->from, i, rows, &items));
         all += items * col->item_bytes;
-        *fit = items <= UINT32_MAX &&
+        *fit = !SSTI_HUGE(items > UINT32_MAX) &&
                (block_bytes == 0 ? items <= SSTI_COPY_COLUMN_MAX / col->item_bytes
                                  : all <= block_bytes);
     }
