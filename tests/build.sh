@@ -50,8 +50,8 @@ mkdir -p "$BUILD"
         case $file in
             */test_kill.c | */test_threads.c | */test_live.c) flags=$CFLAGS ;;
             */test_branches*.c | */test_buf*.c | */test_compact.c | \
-                */test_fields.c | */test_import.c | */test_session.c | */test_store.c | \
-                */test_stream.c | */test_tool.c) flags=$SHORT_CFLAGS ;;
+                */test_fields.c | */test_import.c | */test_ragged.c | */test_session.c | \
+                */test_store.c | */test_stream.c | */test_tool.c) flags=$SHORT_CFLAGS ;;
             *) flags=$TEST_CFLAGS ;;
         esac
         rule tests tests "$CC -std=gnu99 $relaxed" "$flags" "$file"

@@ -12,6 +12,7 @@
 #include "simdisk.h"
 
 #define ROWS 5000
+#define TEXTS 600
 
 static sim_disk disk;
 static sst_options options;
@@ -50,7 +51,37 @@ static sst_stream *make(sst_store *store, const char *name, sst_type type, uint3
 
 static double value_of(int row, int item) { return row * 0.5 + item; }
 
-/* "plain": f64 with a further clock that goes back once; "wide": f64[3]; "empty". */
+static char letters[4000];
+
+/* How long text `row` is: now and then more than is copied at once. */
+static size_t text_size(int row) {
+    return row % 100 == 99 ? 3500 : row % 100 == 50 ? 700 : (size_t)(row * 7 % 23);
+}
+
+static void fill_texts(sst_store *store) {
+    sst_stream *stream = make(store, "text", SST_TEXT, 0, NULL);
+    int i;
+    for (i = 0; i < (int)sizeof letters; i++) letters[i] = (char)('a' + i % 26);
+    for (i = 0; i < TEXTS; i++) {
+        CHECK_INT(sst_append_n(stream, i, letters + i % 26, text_size(i)), SST_OK);
+    }
+}
+
+static void check_texts(sst_store *store) {
+    sst_stream *stream;
+    sst_view view;
+    int i;
+    REQUIRE(sst_stream_open(store, "text", &stream) == SST_OK);
+    REQUIRE(sst_slice(stream, 0, TEXTS, &view) == SST_OK);
+    REQUIRE(view.count == TEXTS);
+    for (i = 0; i < TEXTS && test_errors == 0; i++) {
+        const char *text = (const char *)view.values + view.offsets[i];
+        CHECK_INT(view.offsets[i + 1] - view.offsets[i], text_size(i));
+        CHECK_BYTES(text, letters + i % 26, text_size(i));
+    }
+}
+
+/* "plain": f64 with a further clock that goes back once; "wide": f64[3]; "empty"; "text". */
 static void fill(sst_store *store) {
     sst_stream *plain = make(store, "plain", SST_F64, 0, "other"),
                *wide = make(store, "wide", SST_F64, 3, NULL), *empty;
@@ -73,6 +104,7 @@ static void fill(sst_store *store) {
     CHECK_INT(sst_remove_meta(store, "gone"), SST_OK);
     CHECK_INT(sst_stream_set_meta(wide, "unit", "m", 1), SST_OK);
     CHECK_INT(sst_stream_finish(empty), SST_OK);
+    fill_texts(store);
 }
 
 static void begin(void) {
@@ -128,8 +160,9 @@ static void check_file(const char *path, bool single) {
     REQUIRE(sst_open(path, &options, &store) == SST_OK);
     memset(&report, 0, sizeof report);
     CHECK_INT(sst_verify(store, &report), SST_OK);
-    CHECK_INT(report.rows, ROWS + ROWS / 2);
-    CHECK_INT(sst_stream_count(store), 3);
+    CHECK_INT(report.rows, ROWS + ROWS / 2 + TEXTS);
+    CHECK_INT(sst_stream_count(store), 4);
+    check_texts(store);
     REQUIRE(sst_stream_open(store, "plain", &stream) == SST_OK);
     check_plain(stream, ROWS, single);
     CHECK_INT(sst_locate_on(stream, 0, 5, SST_EXACT, &row), SST_ERR_ORDER);
@@ -142,7 +175,7 @@ static void check_file(const char *path, bool single) {
     CHECK_INT(sst_get_meta(store, "who", &value, &size), SST_OK);
     CHECK_INT(sst_get_meta(store, "gone", NULL, NULL), SST_ERR_NOT_FOUND);
     CHECK_INT(sst_close(store), SST_OK);
-    if (single) CHECK_INT(mend_count(file, bytes, MEND_BLOCK, 0), 2);
+    if (single) CHECK_INT(mend_count(file, bytes, MEND_BLOCK, 0), 3);
     REQUIRE(sst_open_append(path, &options, &store) == SST_OK);
     REQUIRE(sst_stream_open(store, "empty", &stream) == SST_OK);
     CHECK_INT(sst_append_u8(stream, 1, 1), SST_ERR_FINISHED);
@@ -285,6 +318,32 @@ static void damaged(void) {
     end(store);
 }
 
+/* The same where text is, its offsets and its letters. */
+static void damaged_texts(void) {
+    uint32_t column, block;
+    for (column = 1; column < 3; column++) {
+        for (block = 0; block < 12; block++) {
+            sst_store *store = recorded();
+            uint64_t size;
+            uint8_t *bytes;
+            mend_record r;
+            mend_column c;
+            CHECK_INT(sst_close(store), SST_OK);
+            bytes = sim_bytes(&disk, "a", &size);
+            REQUIRE(mend_find(bytes, size, MEND_BLOCK, 4, block, &r));
+            REQUIRE(mend_column_at(bytes, &r, column, &c));
+            bytes[c.start + c.size - 1] ^= 1;
+            REQUIRE(sst_open("a", &options, &store) == SST_OK);
+            options.flags = block % 2 == 0 ? SST_SINGLE_BLOCK : 0;
+            CHECK_INT(sst_compact(store, "b", &options), SST_ERR_CORRUPT);
+            CHECK_INT(sst_save(store, "b", 0, INT64_MAX, &options), SST_ERR_CORRUPT);
+            options.flags = 0;
+            CHECK(sim_lookup(&disk, "b") == NULL);
+            end(store);
+        }
+    }
+}
+
 /* Times that are checked by pieces, and so not in order for whoever has not looked, stop it. */
 static void times_out_of_order(void) {
     sst_store *store = recorded();
@@ -333,6 +392,7 @@ int main(void) {
     TEST_RUN(faults);
     TEST_RUN(without_memory);
     TEST_RUN(damaged);
+    TEST_RUN(damaged_texts);
     TEST_RUN(times_out_of_order);
     TEST_RUN(lying_index);
     sim_free(&disk);
