@@ -1184,8 +1184,8 @@ SST_DECL int sst_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_v
  * where there is none. values: [n][shape] of the stream's type, zero where there is none;
  * SST_SAMPLE_LINEAR: double [n][shape], linear between the rows around, the last row's behind it,
  * row the one at or before. SST_SAMPLE_NEAREST: as SST_NEAREST of sst_locate. Either output may
- * be NULL. n 0 is SST_OK. SST_ERR_TYPE: a ragged field, linear on SST_BOOL. SST_ERR_UNSUPPORTED:
- * linear with STREAMSTORE_NO_FLOAT. After another failure the outputs are undefined. */
+ * be NULL. n 0 is SST_OK. SST_ERR_TYPE: values of a ragged field, linear on SST_BOOL.
+ * SST_ERR_UNSUPPORTED: linear with STREAMSTORE_NO_FLOAT. After another failure the outputs are undefined. */
 SST_DECL int sst_sample(sst_stream *stream, const int64_t *times, size_t n, sst_sampling how,
                         void *values, int64_t *rows);
 
@@ -11800,7 +11800,7 @@ SST_API int sst_sample_field(sst_stream *stream, uint32_t field, const int64_t *
     }
     SSTI_TRY(ssti_query_timed(stream));
     s = stream->series;
-    if (ssti_field_ragged(&s->fields[field])) {
+    if (values != NULL && ssti_field_ragged(&s->fields[field])) {
         return ssti_stream_fail(stream, SST_ERR_TYPE, SSTI_TEXT("the field is ragged"));
     }
     in.times = times;

@@ -217,6 +217,26 @@ static void check_replay(const world *w, sst_stream *stream) {
     sst_replay_close(replay);
 }
 
+/* Snapshots and row numbers of ragged streams; their values are no matter of sampling. */
+static void check_snapshots(world *w, sst_stream *stream) {
+    int64_t times[40], rows[40], values[40];
+    sst_view view;
+    size_t i;
+    if ((w->flags & SST_UNTIMED) != 0) return;
+    for (i = 0; i < 40; i++) times[i] = w->rows[test_below(&w->random, w->count)].time - 1;
+    CHECK_INT(sst_snapshot_rows(&stream, 1, times, 40, rows), SST_OK);
+    for (i = 0; i < 40; i++) {
+        int result = sst_snapshot(&stream, 1, times[i], &view);
+        CHECK_INT(result, SST_OK);
+        CHECK_INT(rows[i], (int64_t)rank_of(w, times[i]) - 1);
+        CHECK(rows[i] < 0 ? view.count == 0 : same_rows(w, &view, (size_t)rows[i], 1));
+    }
+    CHECK_INT(sst_sample(stream, times, 40, SST_SAMPLE_PREVIOUS, values, rows), SST_ERR_TYPE);
+    CHECK_INT(sst_sample_field(stream, 2, times, 40, SST_SAMPLE_EXACT, values, NULL), SST_ERR_TYPE);
+    CHECK_INT(sst_sample_field(stream, 1, times, 40, SST_SAMPLE_EXACT, values, NULL), SST_OK);
+    CHECK_INT(sst_gather(stream, rows, 1, values, NULL), SST_ERR_TYPE);
+}
+
 /* Copies by view, and by compacting. */
 static void check_copies(world *w, sst_store *store, sst_stream *stream, const char *path) {
     sst_options options;
@@ -281,6 +301,7 @@ static void in_memory(void) {
         }
         check_queries(&w, stream, 30);
         check_replay(&w, stream);
+        check_snapshots(&w, stream);
         check_copies(&w, store, stream, NULL);
         CHECK_INT(sst_image(store, &bytes, &size), SST_OK);
         REQUIRE(sst_open_memory(bytes, size, NULL, &image) == SST_OK);
