@@ -1185,7 +1185,8 @@ SST_DECL int sst_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_v
  * SST_SAMPLE_LINEAR: double [n][shape], linear between the rows around, the last row's behind it,
  * row the one at or before. SST_SAMPLE_NEAREST: as SST_NEAREST of sst_locate. Either output may
  * be NULL. n 0 is SST_OK. SST_ERR_TYPE: values of a ragged field, linear on SST_BOOL.
- * SST_ERR_UNSUPPORTED: linear with STREAMSTORE_NO_FLOAT. After another failure the outputs are undefined. */
+ * SST_ERR_UNSUPPORTED: linear with STREAMSTORE_NO_FLOAT. After another failure the outputs are
+ * undefined. */
 SST_DECL int sst_sample(sst_stream *stream, const int64_t *times, size_t n, sst_sampling how,
                         void *values, int64_t *rows);
 
