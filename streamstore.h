@@ -7104,23 +7104,29 @@ static void ssti_append_sync(sst_store *store) {
 
 /* ---- how many rows there are ---- */
 
-/* Rows of the stream by its tail; 0 where the blocks alone tell. A half whose generation is odd
- * is the active one only when all its rows are in blocks. */
+/* The row behind those of a half. False: it changed meanwhile, or is being changed. */
+static bool ssti_half_end(ssti_half *h, uint64_t *end) {
+    uint32_t generation = ssti_atomic_load(&h->generation), count;
+    uint64_t first_row;
+    if (generation % 2 != 0) return false;
+    ssti_copy_out(&first_row, &h->first_row, sizeof first_row);
+    count = ssti_atomic_load(&h->count);
+    ssti_fence_acquire();
+    *end = first_row + count;
+    return ssti_word_load(&h->generation) == generation;
+}
+
+/* Rows of the stream by its tail; 0 where the blocks alone tell. The active half is changed only
+ * while it has no rows but those in blocks: then the other one, which may be full, has the last,
+ * unless it is being changed, too: then they are in blocks. */
 static uint64_t ssti_tail_rows(ssti_series *s) {
+    uint64_t end;
     for (;;) {
         uint32_t which = ssti_atomic_load(&s->half);
-        ssti_half *h = &s->halves[which];
-        uint32_t generation = ssti_atomic_load(&h->generation);
-        uint64_t first_row;
-        uint32_t count;
-        if (generation % 2 == 0) {
-            ssti_copy_out(&first_row, &h->first_row, sizeof first_row);
-            count = ssti_atomic_load(&h->count);
-            ssti_fence_acquire();
-            if (ssti_word_load(&h->generation) == generation) return first_row + count;
-        } else if (!SSTI_RACE(ssti_atomic_load(&s->half) != which)) {
-            return 0;
-        }
+        if (ssti_half_end(&s->halves[which], &end)) return end;
+        if (SSTI_RACE(ssti_atomic_load(&s->half) != which)) continue;
+        if (ssti_half_end(&s->halves[1 - which], &end)) return end;
+        if (ssti_atomic_load(&s->halves[1 - which].generation) % 2 != 0) return 0;
     }
 }
 
@@ -7204,7 +7210,7 @@ static size_t ssti_fill_fits(const ssti_series *s, const ssti_rows *rows) {
     size_t i, most = s->fill_capacity - s->fill_count;
     uint32_t c;
     most = ssti_rows_most(s, rows, rows->count < most ? rows->count : most);
-    for (c = 0; c < s->column_count && s->items_count != 0; c++) {
+    for (c = 0; c < s->column_count && s->items_count != 0 && most != 0; c++) {
         const ssti_column *col = &s->columns[c];
         const uint8_t *offsets;
         uint32_t start, end;
@@ -7250,7 +7256,8 @@ static void ssti_fill_copy(ssti_series *s, const ssti_rows *rows) {
     }
 }
 
-/* A row that is too large for the tail becomes a block of its own, behind what the tail holds. */
+/* A row that is too large for the tail becomes a block of its own, behind what the tail holds. The
+ * half begins anew under the lock, or sst_flush could seal its old rows as the next ones. */
 static int ssti_append_large(ssti_series *s, const ssti_rows *row) {
     ssti_half *h = &s->halves[s->half];
     uint64_t first_row;
@@ -7259,17 +7266,20 @@ static int ssti_append_large(ssti_series *s, const ssti_rows *row) {
     result = ssti_tail_seal(s, true);
     if (result == SST_OK) result = ssti_block_write(s, row, NULL);
     first_row = ssti_sealed_rows(s);
-    ssti_unlock(&s->store->lock);
-    if (result != SST_OK) return result;
-    ssti_append_sync(s->store);
-    ssti_last_note(s, row);
+    if (result != SST_OK) {
+        ssti_unlock(&s->store->lock);
+        return result;
+    }
     if (ssti_atomic_load(&h->state) != SSTI_HALF_NONE) {    /* active, or full and now empty */
         ssti_half_activate(s, s->half, first_row);
-        return SST_OK;
+    } else {
+        ssti_half_open(h);
+        ssti_copy_in(&h->first_row, &first_row, sizeof first_row);
+        ssti_half_done(h);
     }
-    ssti_half_open(h);
-    ssti_copy_in(&h->first_row, &first_row, sizeof first_row);
-    ssti_half_done(h);
+    ssti_unlock(&s->store->lock);
+    ssti_append_sync(s->store);
+    ssti_last_note(s, row);
     return SST_OK;
 }
 
@@ -9219,9 +9229,10 @@ static int ssti_tails_measure(ssti_tails *t, const ssti_series *s, const ssti_ta
     return SST_OK;
 }
 
-/* Counts copied offsets from the first row's first item on, which was at `start`. False: they are
- * not in order or beyond the room: they were copied twice and may have changed. */
-static bool ssti_tails_rebase(const ssti_column *items, uint8_t *offsets, uint32_t rows,
+/* Counts copied offsets from the first row's first item on, which was at `start`. A row that was
+ * appended since they were measured may end beyond the room: it gets no items, and its check word
+ * does not hold; the rows before it are what they were. */
+static void ssti_tails_rebase(const ssti_column *items, uint8_t *offsets, uint32_t rows,
                               uint64_t start, uint64_t room) {
     uint32_t i, before = 0;
     memset(offsets - 4, 0, 4);
@@ -9229,11 +9240,10 @@ static bool ssti_tails_rebase(const ssti_column *items, uint8_t *offsets, uint32
         uint32_t end;
         memcpy(&end, offsets + (size_t)i * 4, 4);
         end -= (uint32_t)(start / items->item_bytes);
-        if (SSTI_RACE(end < before || (uint64_t)end * items->item_bytes > room)) return false;
+        if (SSTI_RACE(end < before || (uint64_t)end * items->item_bytes > room)) end = before;
         memcpy(offsets + (size_t)i * 4, &end, 4);
         before = end;
     }
-    return true;
 }
 
 /* Copies the columns of rows that were measured, with their check words, to part->copy. */
@@ -9252,9 +9262,10 @@ static bool ssti_tails_columns(ssti_tails *t, const ssti_series *s, const ssti_t
             bytes = part->regions[col->slot];
         }
         if (!ssti_tails_copy(t, h->place + place + from, s->work[c], (size_t)bytes)) return false;
-        if (ssti_is_offsets(col) &&
-            !ssti_tails_rebase(col + 1, s->work[c], part->capacity, s->starts[c + 1],
-                               part->regions[col[1].slot])) return false;
+        if (ssti_is_offsets(col)) {
+            ssti_tails_rebase(col + 1, s->work[c], part->capacity, s->starts[c + 1],
+                              part->regions[col[1].slot]);
+        }
     }
     return ssti_tails_copy(t, h->place + at + first * 4, check, n * 4);
 }
