@@ -562,6 +562,54 @@ static void large_after_refusal(void) {
     }
 }
 
+static struct {
+    sst_stream *stream;
+    uint64_t rows;
+    int left;                   /* reads until rows are appended; 0: they were */
+} between;
+
+static int read_between(void *user, void *file, uint64_t offset, void *bytes, size_t size,
+                        size_t *done) {
+    int i;
+    if (between.left > 0 && --between.left == 0) {
+        for (i = 0; i < 6; i++, between.rows++) {
+            CHECK_INT(append_bytes(between.stream, between.rows, 100), SST_OK);
+        }
+    }
+    return sst_io_default()->read_at(user, file, offset, bytes, size, done);
+}
+
+/* A reader comes while rows are appended, in a half that has offsets of earlier rows behind those
+ * of its own: it sees at least what was there before. */
+static void opened_while_appending(void) {
+    sst_options options;
+    sst_io io = *sst_io_default();
+    int nth;
+    memset(&options, 0, sizeof options);
+    io.read_at = read_between;
+    options.io = &io;
+    for (nth = 1; nth < 1000 && test_errors == 0; nth++) {
+        sst_store *store, *reader;
+        sst_stream *seen;
+        uint64_t i, before;
+        store = bytes_store(at("run"), 0, &between.stream);
+        REQUIRE(store != NULL && between.stream != NULL);
+        for (i = 0; i < 24; i++) {              /* the large one begins the half anew */
+            CHECK_INT(append_bytes(between.stream, i, i == 20 ? 4900 : 4), SST_OK);
+        }
+        before = between.rows = i;
+        between.left = nth;
+        REQUIRE(sst_open(at("run"), &options, &reader) == SST_OK);
+        CHECK_INT(sst_stream_open(reader, "a", &seen), SST_OK);
+        CHECK(sst_rows(seen) >= before);
+        check_bytes(seen, sst_rows(seen));
+        CHECK_INT(sst_close(reader), SST_OK);
+        CHECK_INT(sst_close(store), SST_OK);
+        if (between.left > 0) break;
+    }
+    CHECK(nth > 20);
+}
+
 /* A row that was not appended is made anew. */
 static entity *world_other(world *w) {
     free(w->rows[w->count].point);
@@ -632,6 +680,7 @@ int main(void) {
     TEST_RUN(saved_intervals);
     TEST_RUN(killed);
     TEST_RUN(large_after_refusal);
+    TEST_RUN(opened_while_appending);
     TEST_RUN(refused_at_random);
     (void)remove(at("run"));
     (void)remove(at("copy"));
