@@ -65,15 +65,18 @@ static void *counter_resize(void *user, void *old, size_t old_size, size_t new_s
 /* ---- rows: everything follows from stream and number ---------------------------------------- */
 
 /* 0: f64. 1: i32[2] with two timelines, of which one is sorted. 2: rows too large for a tail.
- * 3: f32, made late and finished. */
-#define STREAMS 4
+ * 3: f32, made late and finished. 4: ragged points, a number and a ragged name, tagged. 5: bytes,
+ * keyed, without times. A ragged row is large where one before it was refused. */
+#define STREAMS 6
+#define RAGGED 4                /* the first of those with ragged fields */
 #define PATH "run"
+#define COPY "copy"
 #define BLOCK_BYTES 1024
 #define LARGE 300
 #define OTHER_ROWS 7            /* appended when a disk is looked at */
 
-static const size_t row_bytes[STREAMS] = {8, 8, LARGE, 4};
-static const char *const stream_names[STREAMS] = {"a", "b", "c", "d"};
+static const size_t row_bytes[RAGGED] = {8, 8, LARGE, 4};
+static const char *const stream_names[STREAMS] = {"a", "b", "c", "d", "e", "f"};
 
 static int64_t row_time(uint64_t row) { return (int64_t)row * 10 - 700; }
 static int64_t row_line(int line, uint64_t row) {
@@ -93,6 +96,115 @@ static void row_value(int stream, uint64_t row, uint8_t *value) {
     else for (k = 0; k < LARGE; k++) value[k] = (uint8_t)(row * 31 + k);
 }
 
+#define RAGGED_ROWS 512         /* more than there are */
+#define POINTS 90
+
+typedef struct ragged_row {
+    size_t points, name;        /* items */
+    uint32_t number;
+    int16_t point[POINTS][2];
+    char text[4 * POINTS];
+} ragged_row;
+
+static bool large_rows[STREAMS - RAGGED][RAGGED_ROWS];
+
+static void make_ragged(int i, uint64_t row, ragged_row *r) {
+    uint64_t state = row * 2 + (uint64_t)i;
+    size_t k, most = row / 30 % 2 == 0 ? 4 : 40;
+    r->points = (size_t)test_below(&state, most);
+    r->name = (size_t)test_below(&state, most);
+    r->number = (uint32_t)test_random(&state);
+    if (large_rows[i - RAGGED][row]) r->points = POINTS, r->name = 4 * POINTS;
+    for (k = 0; k < r->points; k++) {
+        r->point[k][0] = (int16_t)(row + k);
+        r->point[k][1] = (int16_t)(row - k);
+    }
+    for (k = 0; k < r->name; k++) r->text[k] = (char)('a' + (row + k) % 26);
+}
+
+static int append_ragged(sst_stream *stream, int i, uint64_t row) {
+    sst_cell cells[3];
+    sst_row full;
+    ragged_row r;
+    make_ragged(i, row, &r);
+    memset(&full, 0, sizeof full);
+    if (i == RAGGED) {
+        full.time = row_time(row);
+        full.tag = ~r.number;
+        cells[0].data = r.point;
+        cells[0].count = r.points;
+        cells[1].data = &r.number;
+        cells[1].count = 1;
+        cells[2].data = r.text;
+        cells[2].count = r.name;
+        full.cells = cells;
+    } else {
+        full.value = r.text;
+        full.count = r.name;
+        full.key.kind = r.number % 2 == 0 ? SST_KEY_I64 : SST_KEY_TEXT;
+        full.key.number = r.number;
+        full.key.bytes = "some key";
+        full.key.size = r.number % 2 == 0 ? 0 : r.number % 9;
+        full.flags = r.number % 5 == 0 ? SST_ROW_REMOVED : 0;
+    }
+    return sst_append_row(stream, &full);
+}
+
+static bool keys_right(const sst_view *view, uint64_t k, const ragged_row *r) {
+    const uint8_t *key = view->keys + view->key_offsets[k];
+    size_t size = view->key_offsets[k + 1] - view->key_offsets[k];
+    int64_t number = r->number;
+    if (view->row_flags[k] != (r->number % 5 == 0 ? SST_ROW_REMOVED : 0)) return false;
+    if (r->number % 2 == 0) {
+        return size == 9 && key[0] == SST_KEY_I64 && memcmp(key + 1, &number, 8) == 0;
+    }
+    return size == 1 + r->number % 9 && key[0] == SST_KEY_TEXT &&
+           memcmp(key + 1, "some key", size - 1) == 0;
+}
+
+static bool ragged_right(int i, const sst_view *view, uint64_t first, uint64_t count) {
+    const sst_column *text = &view->columns[i == RAGGED ? 2 : 0];
+    uint64_t k;
+    ragged_row r;
+    if (view->count != count || (count != 0 && view->first_row != first)) return false;
+    for (k = 0; k < count; k++) {
+        const uint32_t *at = view->columns[0].offsets + k;
+        make_ragged(i, first + k, &r);
+        if (text->offsets[k + 1] - text->offsets[k] != r.name) return false;
+        if (memcmp((const char *)text->values + text->offsets[k], r.text, r.name) != 0) {
+            return false;
+        }
+        if (i != RAGGED) {
+            if (!keys_right(view, k, &r)) return false;
+            continue;
+        }
+        if (view->times[k] != row_time(first + k) || view->tags[k] != ~r.number) return false;
+        if (((const uint32_t *)view->columns[1].values)[k] != r.number) return false;
+        if (at[1] - at[0] != r.points ||
+            memcmp((const uint8_t *)view->values + at[0] * 4, r.point, r.points * 4) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void describe_ragged(int i, sst_stream_desc *desc) {
+    static const sst_field fields[3] = {
+        {"points", SST_I16, {2}, SST_RAGGED, 0}, {"number", SST_U32, {0}, 0, 0},
+        {"name", SST_TEXT, {0}, 0, 0},
+    };
+    memset(desc->shape, 0, sizeof desc->shape);
+    if (i == RAGGED) {
+        desc->type = (sst_type)0;
+        desc->fields = fields;
+        desc->field_count = 3;
+        desc->flags |= SST_TAGGED;
+    } else {
+        desc->type = SST_BYTES;
+        desc->flags |= SST_KEYED | SST_UNTIMED;
+    }
+}
+
 static int make_stream(sst_store *store, int i, sst_stream **out) {
     sst_stream_desc desc;
     int result;
@@ -103,6 +215,7 @@ static int make_stream(sst_store *store, int i, sst_stream **out) {
     desc.flags = SST_OPEN_EXISTING;
     if (i == 1) desc.timelines[0] = "capture";
     if (i == 1) desc.timelines[1] = "arrival";
+    if (i >= RAGGED) describe_ragged(i, &desc);
     *out = (sst_stream *)&desc;     /* has to become NULL */
     result = sst_stream_create(store, &desc, out);
     CHECK((result == SST_OK) == (*out != NULL));
@@ -113,6 +226,7 @@ static int append_one(sst_stream *stream, int i, uint64_t row) {
     uint8_t value[LARGE];
     int64_t lines[2];
     sst_row full;
+    if (i >= RAGGED) return append_ragged(stream, i, row);
     row_value(i, row, value);
     if (i != 1) return sst_append(stream, row_time(row), value);
     memset(&full, 0, sizeof full);
@@ -185,7 +299,26 @@ static int ask_numbers(sst_stream *stream, int i, uint64_t rows) {
     return result == SST_ERR_ORDER ? SST_OK : result;
 }
 
+static int ask_ragged(sst_stream *stream, int i, uint64_t rows) {
+    sst_view view;
+    uint64_t row;
+    TRY(sst_slice(stream, 0, rows, &view));
+    CHECK(ragged_right(i, &view, 0, rows));
+    if (rows < 4) return SST_OK;
+    TRY(sst_slice(stream, rows / 3, rows / 2, &view));
+    CHECK(ragged_right(i, &view, rows / 3, rows / 2));
+    if (i != RAGGED) return SST_OK;
+    TRY(sst_window(stream, row_time(1), row_time(rows - 2), &view));
+    CHECK(ragged_right(i, &view, 1, rows - 2));
+    TRY(sst_at(stream, row_time(rows / 2) + 3, &view));
+    CHECK(ragged_right(i, &view, rows / 2, 1));
+    TRY(sst_locate(stream, row_time(2) + 1, SST_AT_OR_AFTER, &row));
+    CHECK_INT(row, 3);
+    return SST_OK;
+}
+
 static int ask(sst_stream *stream, int i, uint64_t rows) {
+    if (i >= RAGGED) return ask_ragged(stream, i, rows);
     TRY(ask_views(stream, i, rows));
     return ask_numbers(stream, i, rows);
 }
@@ -227,6 +360,7 @@ typedef struct workload {
     uint32_t flags;             /* of the writer */
     uint64_t interval;
     bool reads_only;
+    bool ragged;                /* streams: those with ragged fields; false: the others */
 } workload;
 
 struct trial {
@@ -396,11 +530,19 @@ static int make_streams(trial *t, int first, int end) {
 static int step_streams(trial *t) { return make_streams(t, 0, 3); }
 static int step_late(trial *t) { return make_streams(t, 3, 4); }
 
+/* The next row was refused: in its place comes one that is too large for a tail. */
+static void refused(trial *t, int i, int result) {
+    if (i < RAGGED || (result != SST_ERR_FULL && result != SST_ERR_BUSY)) return;
+    if (result == SST_ERR_BUSY && t->rows[i] % 2 == 0) return;
+    large_rows[i - RAGGED][t->rows[i]] = true;
+}
+
 static int append_up_to(trial *t, int i, uint64_t rows) {
     int result = SST_OK;
     if (t->stream[i] == NULL || (i == 3 && t->finished)) return SST_OK;
     while (t->rows[i] < rows && result == SST_OK) {
         result = append_one(t->stream[i], i, t->rows[i]);
+        refused(t, i, result);
         if (result == SST_ERR_BUSY && (t->w->flags & SST_DEFERRED) != 0) {
             result = sst_poll(t->store);
             if (result != SST_OK && result == t->sticky) result = SST_OK;
@@ -447,6 +589,21 @@ static int step_rows(trial *t) {
     if (result != SST_OK && result == t->sticky) result = SST_OK;
     return result == SST_OK ? step_rows(t) : result;
 }
+
+/* Rows of ragged streams in turns. */
+static int append_in_turns(trial *t, uint64_t e, uint64_t f) {
+    uint64_t rows;
+    for (rows = 20; rows < e + 20; rows += 20) {
+        TRY(append_up_to(t, 4, rows < e ? rows : e));
+        TRY(append_up_to(t, 5, rows < f ? rows : f));
+    }
+    return SST_OK;
+}
+
+static int step_ragged(trial *t) { return make_streams(t, RAGGED, STREAMS); }
+static int step_ragged_few(trial *t) { return append_in_turns(t, 25, 20); }
+static int step_ragged_more(trial *t) { return append_in_turns(t, 110, 90); }
+static int step_ragged_last(trial *t) { return append_in_turns(t, 160, 150); }
 
 static void all_sealed(trial *t) {
     memcpy(t->sealed, t->rows, sizeof t->rows);
@@ -635,6 +792,31 @@ static int step_close_reader(trial *t) {
     return result;
 }
 
+/* Compacts the reader's store, or else the writer's, and looks at the copy. */
+static int step_compact(trial *t) {
+    sst_options options = options_of(t, SST_REPLACE);
+    sst_store *source = t->reader != NULL ? t->reader : t->store, *copy;
+    int i, result;
+    if (source == NULL) return SST_OK;
+    TRY(sst_compact(source, COPY, &options));
+    quiet(t, true);
+    options.flags = 0;
+    CHECK_INT(sst_open(COPY, &options, &copy), SST_OK);
+    for (i = RAGGED; i < STREAMS && copy != NULL; i++) {
+        sst_stream *from, *to;
+        if (sst_stream_open(source, stream_names[i], &from) != SST_OK) continue;
+        CHECK_INT(sst_stream_open(copy, stream_names[i], &to), SST_OK);
+        CHECK_INT(sst_rows(to), sst_rows(from));
+        CHECK_INT(ask(to, i, sst_rows(from)), SST_OK);
+        sst_stream_close(from);
+    }
+    if (copy != NULL) CHECK_INT(sst_verify(copy, NULL), SST_OK);
+    CHECK_INT(sst_close(copy), SST_OK);
+    result = t->disk.io.remove(t->disk.io.user, COPY);
+    quiet(t, false);
+    return result;
+}
+
 /* ---- what is on a disk ---------------------------------------------------------------------- */
 
 /* Where a disk is looked at: which rows must be there, and which may. */
@@ -696,6 +878,8 @@ static void look_go_on(look *l) {
         sst_stream *stream;
         uint64_t end = l->rows[i] + OTHER_ROWS;
         bool finished = false;
+        if (i < RAGGED && l->t->w->ragged) continue;
+        if (i >= RAGGED && !l->t->w->ragged) continue;
         CHECK_INT(make_stream(store, i, &stream), SST_OK);
         for (; stream != NULL && l->rows[i] < end && !finished; l->rows[i] += !finished) {
             result = append_one(stream, i, l->rows[i]);
@@ -755,13 +939,15 @@ static void look_torn(const trial *t, sim_disk *disk) {
     CHECK(false);
 }
 
-/* Besides the store, its companion and what was torn there is nothing on the disk. */
+/* Besides the store, its companion and what was torn there is nothing on the disk; or a copy, which
+ * stays when all is in it but its file cannot be closed. */
 static void look_names(const trial *t) {
     uint32_t i;
     for (i = 0; i < t->disk.name_count; i++) {
         const char *name = t->disk.names[i].name;
         bool ours = strcmp(name, PATH) == 0 || strcmp(name, PATH "-live") == 0 ||
                     strcmp(name, PATH "-torn") == 0;
+        if (strcmp(name, COPY) == 0 && t->f.how == FOREVER) ours = true;    /* closing failed */
         if (!ours) printf("there is a file %s\n", name);
         CHECK(ours);
     }
@@ -988,6 +1174,7 @@ static void run_fault(const workload *w, const fault *f, uint64_t *calls) {
     if (t == NULL) exit(1);
     t->w = w;
     t->f = *f;
+    memset(large_rows, 0, sizeof large_rows);
     sim_init(&t->disk, 12345);
     run_trial(t, calls);
     if (test_errors != 0) printf("TEST_FAULT=%s\n", name);
@@ -1040,12 +1227,40 @@ static const step abort_steps[] = {
     STEP_END
 };
 
+static const step ragged_steps[] = {
+    STEP(create), STEP(ragged), STEP(ragged_few), STEP(flush), STEP(ask), STEP(ragged_more),
+    STEP_SYNCS(sync), STEP(ask), STEP(compact), STEP_SYNCS(poll), STEP(ragged_last), STEP(ask),
+    STEP(verify), STEP_CLOSES(close), STEP_END
+};
+
+static const step ragged_live_steps[] = {
+    STEP(create), STEP(ragged), STEP(ragged_few), STEP(open), STEP(ask_reader), STEP(ragged_more),
+    STEP(refresh), STEP(ask_reader), STEP(flush), STEP(ragged_last), STEP(refresh),
+    STEP(ask_reader), STEP(compact), STEP_CLOSES(close_reader), STEP(open_no_map),
+    STEP(ask_reader), STEP_CLOSES(close), STEP(refresh), STEP(ask_reader),
+    STEP_CLOSES(close_reader), STEP_END
+};
+
+static const step ragged_append_steps[] = {
+    STEP(open_append), STEP(ragged), STEP(ask), STEP(ragged_more), STEP(ask), STEP_SYNCS(sync),
+    STEP(ragged_last), STEP(compact), STEP_CLOSES(close), STEP_END
+};
+
 /* A recording by a process that nobody disturbs. What it has goes to the trial. */
 static void begin_before(trial *t, uint64_t rows) {
     sst_options options = options_of(t, 0);
     int i;
     CHECK_INT(sst_create(PATH, &options, &t->store), SST_OK);
     t->made = t->kill_safe = true;
+    if (t->w->ragged) {
+        CHECK_INT(step_ragged(t), SST_OK);
+        CHECK_INT(append_in_turns(t, 60, 60), SST_OK);
+        large_rows[0][60] = true;
+        CHECK_INT(sst_sync(t->store), SST_OK);
+        CHECK_INT(append_in_turns(t, 80, 75), SST_OK);
+        for (i = 0; i < STREAMS; i++) t->durable[i] = sst_durable_rows(t->stream[i]);
+        return;
+    }
     CHECK_INT(make_streams(t, 0, 3), SST_OK);
     CHECK_INT(step_meta(t), SST_OK);
     CHECK_INT(append_to(t, rows, rows / 2, 2), SST_OK);
@@ -1133,26 +1348,35 @@ static void before_torn(trial *t) {
 }
 
 static const workload workloads[] = {
-    {"record", record_steps, NULL, 0, 0, false},
-    {"interval", record_steps, NULL, SST_NO_MAP, 1500, false},
-    {"deferred", record_steps, NULL, SST_DEFERRED, 0, false},
-    {"deferred_interval", record_steps, NULL, SST_DEFERRED, 1500, false},
-    {"unwritten", record_steps, before_unwritten, 0, 0, false},
-    {"nolive", record_steps, NULL, SST_NO_LIVE, 0, false},
-    {"nosync", record_steps, NULL, SST_NO_SYNC, 0, false},
-    {"live", live_steps, NULL, 0, 0, false},
-    {"read", read_steps, before_closed, 0, 0, true},
-    {"read_crashed", read_steps, before_crashed, 0, 0, true},
-    {"append", append_steps, before_closed, 0, 0, false},
-    {"append_create", append_steps, NULL, SST_CREATE, 0, false},
-    {"append_unwritten", append_steps, before_unwritten, SST_CREATE, 0, false},
-    {"append_no_map", append_steps, before_closed, SST_NO_MAP | SST_NO_LIVE, 0, false},
-    {"recover", append_steps, before_crashed, 0, 0, false},
-    {"recover_no_live", append_steps, before_crashed, SST_NO_LIVE, 0, false},
-    {"torn", append_steps, before_torn, 0, 0, false},
-    {"twice", twice_steps, before_crashed, 0, 0, false},
-    {"replace", record_steps, before_replaced, SST_REPLACE, 0, false},
-    {"abort", abort_steps, NULL, 0, 0, false}
+    {"ragged", ragged_steps, NULL, 0, 0, false, true},
+    {"ragged_interval", ragged_steps, NULL, SST_NO_MAP, 1500, false, true},
+    {"ragged_deferred", ragged_steps, NULL, SST_DEFERRED, 0, false, true},
+    {"ragged_nolive", ragged_steps, NULL, SST_NO_LIVE, 0, false, true},
+    {"ragged_live", ragged_live_steps, NULL, 0, 0, false, true},
+    {"ragged_read", read_steps, before_closed, 0, 0, true, true},
+    {"ragged_read_crashed", read_steps, before_crashed, 0, 0, true, true},
+    {"ragged_append", ragged_append_steps, before_closed, 0, 0, false, true},
+    {"ragged_recover", ragged_append_steps, before_crashed, 0, 0, false, true},
+    {"record", record_steps, NULL, 0, 0, false, false},
+    {"interval", record_steps, NULL, SST_NO_MAP, 1500, false, false},
+    {"deferred", record_steps, NULL, SST_DEFERRED, 0, false, false},
+    {"deferred_interval", record_steps, NULL, SST_DEFERRED, 1500, false, false},
+    {"unwritten", record_steps, before_unwritten, 0, 0, false, false},
+    {"nolive", record_steps, NULL, SST_NO_LIVE, 0, false, false},
+    {"nosync", record_steps, NULL, SST_NO_SYNC, 0, false, false},
+    {"live", live_steps, NULL, 0, 0, false, false},
+    {"read", read_steps, before_closed, 0, 0, true, false},
+    {"read_crashed", read_steps, before_crashed, 0, 0, true, false},
+    {"append", append_steps, before_closed, 0, 0, false, false},
+    {"append_create", append_steps, NULL, SST_CREATE, 0, false, false},
+    {"append_unwritten", append_steps, before_unwritten, SST_CREATE, 0, false, false},
+    {"append_no_map", append_steps, before_closed, SST_NO_MAP | SST_NO_LIVE, 0, false, false},
+    {"recover", append_steps, before_crashed, 0, 0, false, false},
+    {"recover_no_live", append_steps, before_crashed, SST_NO_LIVE, 0, false, false},
+    {"torn", append_steps, before_torn, 0, 0, false, false},
+    {"twice", twice_steps, before_crashed, 0, 0, false, false},
+    {"replace", record_steps, before_replaced, SST_REPLACE, 0, false, false},
+    {"abort", abort_steps, NULL, 0, 0, false, false}
 };
 
 /* ---- faults --------------------------------------------------------------------------------- */

@@ -14,24 +14,28 @@ enum { SMALL, VECTOR, SLOW, PICTURE, FRAMES, RECORDS, STREAMS };
 #define FRAME_ITEMS 900         /* of four bytes; a row of so many is larger than that, too */
 #define RECORD_BYTES 3000
 #define KEY_MAX 24
+#define LARGE_ROWS (1u << 20)   /* more than there are in a file */
 
 static const char *const names[STREAMS] = {"small", "vector", "slow", "image", "frames",
                                            "records"};
 
 typedef struct shared_page {
     uint64_t rows[STREAMS];     /* appended: their append has returned */
+    uint64_t refusals;
     uint32_t ready;
+    uint8_t large[2][LARGE_ROWS];   /* 1: a row of frames or records is as large as can be */
 } shared_page;
 
 typedef struct writer {
     sst_stream *stream;
     shared_page *page;
+    sst_store *store;           /* when nobody else polls it */
     int which;
     uint64_t row;
 } writer;
 
 static uint64_t kept, recovered;    /* rows that were checked, and those that only tails had */
-static uint64_t kept_ragged;
+static uint64_t kept_ragged, refused;
 
 static char folder[256], path[300], live[320], torn[320];
 
@@ -63,11 +67,13 @@ typedef struct ragged_row {
     uint8_t bytes[FRAME_ITEMS * 4];
 } ragged_row;
 
-static void make_ragged(int which, uint64_t row, ragged_row *r) {
+static void make_ragged(const shared_page *page, int which, uint64_t row, ragged_row *r) {
     uint64_t state = row * 8 + (uint64_t)which;
+    bool large = page->large[which - FRAMES][row % LARGE_ROWS] != 0;
     size_t most = row / 200 % 2 == 0 ? 6 : 200;
     if (test_below(&state, 50) == 0) most = which == FRAMES ? FRAME_ITEMS : RECORD_BYTES;
     r->items = (size_t)test_below(&state, most + 1);
+    if (large) r->items = which == FRAMES ? FRAME_ITEMS : RECORD_BYTES;
     r->number = (uint32_t)test_random(&state);
     r->key_bytes = which == FRAMES ? 0 : (size_t)test_below(&state, KEY_MAX);
     r->removed = which == RECORDS && test_below(&state, 9) == 0;
@@ -98,11 +104,12 @@ static void describe(int which, sst_stream_desc *desc) {
     }
 }
 
-static int append_ragged(sst_stream *stream, int which, uint64_t number) {
+static int append_ragged(const shared_page *page, sst_stream *stream, int which,
+                         uint64_t number) {
     sst_cell cells[2];
     sst_row row;
     ragged_row r;
-    make_ragged(which, number, &r);
+    make_ragged(page, which, number, &r);
     memset(&row, 0, sizeof row);
     if (which == FRAMES) {
         row.time = row_time(which, number);
@@ -124,15 +131,25 @@ static int append_ragged(sst_stream *stream, int which, uint64_t number) {
     return sst_append_row(stream, &row);
 }
 
+/* Both halves are full, and perhaps we have to poll; or a row too large for them comes next. */
+static void make_room(writer *w) {
+    __atomic_add_fetch(&w->page->refusals, 1, __ATOMIC_RELAXED);
+    if (w->store == NULL) return;
+    if (w->which < FRAMES || w->row % 3 == 0) (void)sst_poll(w->store);
+    else w->page->large[w->which - FRAMES][w->row % LARGE_ROWS] = 1;
+}
+
 static int append_one(writer *w) {
     uint8_t value[IMAGE];
     int64_t time = row_time(w->which, w->row);
     int result;
     make_value(w->which, w->row, value, row_bytes(w->which));
-    do {
-        result = w->which >= FRAMES ? append_ragged(w->stream, w->which, w->row)
+    for (;;) {
+        result = w->which >= FRAMES ? append_ragged(w->page, w->stream, w->which, w->row)
                                     : sst_append(w->stream, time, value);
-    } while (result == SST_ERR_BUSY);
+        if (result != SST_ERR_BUSY) break;
+        make_room(w);
+    }
     if (result != SST_OK) return result;
     w->row++;
     __atomic_store_n(&w->page->rows[w->which], w->row, __ATOMIC_RELEASE);
@@ -161,6 +178,7 @@ static sst_store *child_open(int mode, shared_page *page, writer *writers) {
         if (sst_stream_create(store, &desc, &writers[i].stream) != SST_OK) _exit(3);
         writers[i].page = page;
         writers[i].which = i;
+        writers[i].store = mode == DEFERRED ? store : NULL;
         writers[i].row = sst_rows(writers[i].stream);
         if (writers[i].row < page->rows[i]) _exit(4);
         __atomic_store_n(&page->rows[i], writers[i].row, __ATOMIC_RELEASE);
@@ -184,7 +202,7 @@ static void child(int mode, shared_page *page, uint64_t seed) {
     for (n = 0;; n++) {
         int which = n % 64 == 0 ? PICTURE : n % 7 == 0 ? SLOW : (int)test_below(&random, 4);
         if (n % 64 != 0 && n % 7 != 0 && which >= 2) which += FRAMES - 2;
-        if (mode == DEFERRED && n % 16 == 0) sst_poll(store);
+        if (mode == DEFERRED && n % 2048 == 0) sst_poll(store);
         if (mode == CLOSING && n % 200 == 199) {
             if (sst_close(store) != SST_OK) _exit(7);
             store = child_open(mode, page, writers);
@@ -220,14 +238,14 @@ static void check_key(const sst_view *view, uint64_t row, const ragged_row *r) {
     else CHECK_BYTES(key + 1, r->key, r->key_bytes);
 }
 
-static void check_ragged(int which, const sst_view *view) {
+static void check_ragged(const shared_page *page, int which, const sst_view *view) {
     size_t item = which == FRAMES ? 4 : 1;
     uint64_t row;
     ragged_row r;
     CHECK(view->times != NULL || which == RECORDS);
     for (row = 0; row < view->count && test_errors == 0; row++) {
         const uint8_t *items = (const uint8_t *)view->values + view->offsets[row] * item;
-        make_ragged(which, row, &r);
+        make_ragged(page, which, row, &r);
         CHECK_INT(view->offsets[row + 1] - view->offsets[row], r.items);
         if (test_errors != 0) return;
         CHECK_BYTES(items, r.bytes, r.items * item);
@@ -254,13 +272,14 @@ static void check_rows(sst_store *store, const shared_page *page) {
         rows = sst_rows(stream);
         CHECK(rows >= page->rows[i]);
         CHECK(rows <= page->rows[i] + 1);
+        CHECK(rows < LARGE_ROWS || i < FRAMES);
         kept += rows;
         if (i >= FRAMES) kept_ragged += rows;
         CHECK_INT(sst_slice(stream, 0, rows, &view), SST_OK);
         CHECK_INT(view.count, rows);
         if (test_errors != 0) return;
         if (i < FRAMES) check_fixed(i, &view);
-        else check_ragged(i, &view);
+        else check_ragged(page, i, &view);
     }
 }
 
@@ -318,6 +337,7 @@ static void round_of_kills(int mode, uint64_t *random) {
         open_and_check(page, false);
         if (test_below(random, 2) == 0) open_and_check(page, true);
     }
+    refused += page->refusals;
     munmap(page, sizeof *page);
 }
 
@@ -330,7 +350,10 @@ static void kills(int mode) {
 }
 
 static void one_thread(void) { kills(ONE_THREAD); }
-static void deferred(void) { kills(DEFERRED); }
+static void deferred(void) {
+    kills(DEFERRED);
+    CHECK(refused != 0);
+}
 static void many_threads(void) { kills(MANY_THREADS); }
 static void closing(void) { kills(CLOSING); }
 
@@ -349,8 +372,8 @@ int main(void) {
     snprintf(torn, sizeof torn, "%s-live-new", path);
     unlink(torn);
     rmdir(folder);
-    printf("note %llu rows checked, %llu of them ragged, %llu recovered from tails\n",
+    printf("note %llu rows checked, %llu of them ragged, %llu recovered from tails, %llu refused\n",
            (unsigned long long)kept, (unsigned long long)kept_ragged,
-           (unsigned long long)recovered);
+           (unsigned long long)recovered, (unsigned long long)refused);
     return test_done("kill");
 }

@@ -163,12 +163,19 @@ static int join_child(pid_t pid, int64_t limit_ms) {
 
 /* ---- streams whose rows can be told again ------------------------------------------------- */
 
-enum { SMALL, VECTOR, SLOW, IMAGE, LATE, KINDS };
+enum { SMALL, VECTOR, SLOW, IMAGE, FRAMES, RECORDS, LATE, KINDS };
 
 #define IMAGE_BYTES 9000        /* of a row that is larger than a quarter of its block */
 
-static const char *const kind_names[KINDS] = {"small", "vector", "slow", "image", "late"};
-static const size_t kind_bytes[KINDS] = {8, 24, 4, IMAGE_BYTES, 24};
+#define FRAME_ITEMS 900         /* of four bytes; a row of so many is too large for a tail, too */
+#define RECORD_BYTES 1500
+#define KEY_MAX 24
+
+static const char *const kind_names[KINDS] = {"small", "vector", "slow", "image", "frames",
+                                              "records", "late"};
+static const size_t kind_bytes[KINDS] = {8, 24, 4, IMAGE_BYTES, 12, 4, 24};
+
+static bool is_ragged(int kind) { return kind == FRAMES || kind == RECORDS; }
 
 static void make_value(int kind, uint64_t row, uint8_t *value) {
     uint64_t state = row * 8 + (uint64_t)kind;
@@ -181,20 +188,111 @@ static void make_value(int kind, uint64_t row, uint8_t *value) {
 
 static int64_t row_time(int kind, uint64_t row) { return (int64_t)(row * 10) - 1000 + kind; }
 
+/* A row with ragged fields. `frames`: items of four bytes, a tag, and a number in a second field;
+ * `records`: bytes and a key, no time. Sizes change by a factor of 100 from time to time. */
+typedef struct ragged_row {
+    size_t items, key_bytes;        /* key_bytes 0: the key is the number */
+    uint32_t number;
+    bool removed;
+    uint8_t key[KEY_MAX], bytes[FRAME_ITEMS * 4];
+} ragged_row;
+
+static void make_ragged(int kind, uint64_t row, ragged_row *r) {
+    uint64_t state = row * 8 + (uint64_t)kind;
+    size_t most = row / 150 % 2 == 0 ? 4 : 400, i;
+    if (test_below(&state, 80) == 0) most = kind == FRAMES ? FRAME_ITEMS : RECORD_BYTES;
+    r->items = (size_t)test_below(&state, most + 1);
+    r->number = (uint32_t)test_random(&state);
+    r->key_bytes = (size_t)test_below(&state, KEY_MAX);
+    r->removed = test_below(&state, 9) == 0;
+    for (i = 0; i < KEY_MAX; i++) r->key[i] = (uint8_t)(row + i);
+    for (i = 0; i < r->items * (kind == FRAMES ? 4 : 1); i++) {
+        r->bytes[i] = (uint8_t)(r->number + i * 7);
+    }
+}
+
+static int append_ragged(sst_stream *stream, int kind, uint64_t number) {
+    sst_cell cells[2];
+    sst_row row;
+    ragged_row r;
+    make_ragged(kind, number, &r);
+    memset(&row, 0, sizeof row);
+    if (kind == FRAMES) {
+        row.time = row_time(kind, number);
+        row.tag = ~r.number;
+        cells[0].data = r.bytes;
+        cells[0].count = r.items;
+        cells[1].data = &r.number;
+        cells[1].count = 1;
+        row.cells = cells;
+    } else {
+        row.value = r.bytes;
+        row.count = r.items;
+        row.key.kind = r.key_bytes == 0 ? SST_KEY_I64 : SST_KEY_BYTES;
+        row.key.number = r.number;
+        row.key.size = (uint32_t)r.key_bytes;
+        row.key.bytes = r.key;
+        row.flags = r.removed ? SST_ROW_REMOVED : 0;
+    }
+    return sst_append_row(stream, &row);
+}
+
+static bool key_right(const sst_view *view, uint64_t at, const ragged_row *r) {
+    const uint8_t *key = view->keys + view->key_offsets[at];
+    size_t size = view->key_offsets[at + 1] - view->key_offsets[at];
+    int64_t number = r->number;
+    if (view->row_flags[at] != (r->removed ? SST_ROW_REMOVED : 0)) return false;
+    if (size != 1 + (r->key_bytes == 0 ? 8 : r->key_bytes)) return false;
+    if (key[0] != (r->key_bytes == 0 ? SST_KEY_I64 : SST_KEY_BYTES)) return false;
+    if (r->key_bytes == 0) return memcmp(key + 1, &number, 8) == 0;
+    return memcmp(key + 1, r->key, r->key_bytes) == 0;
+}
+
+/* Are rows of a view, the first of which is row `first`, what they must be? */
+static bool ragged_right(const sst_view *view, int kind, uint64_t first) {
+    size_t item = kind == FRAMES ? 4 : 1;
+    uint64_t i;
+    ragged_row r;
+    for (i = 0; i < view->count; i++) {
+        const uint8_t *items = (const uint8_t *)view->values + view->offsets[i] * item;
+        make_ragged(kind, first + i, &r);
+        if (view->offsets[i + 1] - view->offsets[i] != r.items) return false;
+        if (memcmp(items, r.bytes, r.items * item) != 0) return false;
+        if (kind == RECORDS) {
+            if (view->times != NULL || !key_right(view, i, &r)) return false;
+            continue;
+        }
+        if (view->times[i] != row_time(kind, first + i) || view->tags[i] != ~r.number ||
+            ((const uint32_t *)view->columns[1].values)[i] != r.number) return false;
+    }
+    return true;
+}
+
 static void describe(int kind, sst_stream_desc *desc) {
-    static const sst_type types[KINDS] = {SST_F64, SST_F32, SST_I32, SST_U8, SST_F64};
-    static const uint32_t shapes[KINDS] = {0, 6, 0, IMAGE_BYTES, 3};
-    static const uint32_t blocks[KINDS] = {512, 0, 0, 16384, 1024};
+    static const sst_type types[KINDS] = {SST_F64, SST_F32, SST_I32, SST_U8, (sst_type)0,
+                                          SST_BYTES, SST_F64};
+    static const uint32_t shapes[KINDS] = {0, 6, 0, IMAGE_BYTES, 0, 0, 3};
+    static const uint32_t blocks[KINDS] = {512, 0, 0, 16384, 8192, 4096, 1024};
+    static const sst_field fields[2] = {
+        {"points", SST_U16, {2}, SST_RAGGED, 0}, {"number", SST_U32, {0}, 0, 0},
+    };
     memset(desc, 0, sizeof *desc);
     desc->name = kind_names[kind];
     desc->flags = SST_OPEN_EXISTING;
     desc->type = types[kind];
     desc->shape[0] = shapes[kind];
     desc->block_bytes = blocks[kind];
+    if (kind == FRAMES) {
+        desc->fields = fields;
+        desc->field_count = 2;
+        desc->flags |= SST_TAGGED;
+    }
+    if (kind == RECORDS) desc->flags |= SST_KEYED | SST_UNTIMED;
 }
 
 static int append_row(sst_stream *stream, int kind, uint64_t row) {
     uint8_t value[IMAGE_BYTES];
+    if (is_ragged(kind)) return append_ragged(stream, kind, row);
     make_value(kind, row, value);
     return sst_append(stream, row_time(kind, row), value);
 }
@@ -206,6 +304,7 @@ static bool rows_right(sst_stream *stream, int kind, uint64_t first, uint64_t co
     sst_view view;
     uint64_t i;
     if (sst_slice(stream, first, count, &view) != SST_OK || view.count != count) return false;
+    if (is_ragged(kind)) return ragged_right(&view, kind, first);
     for (i = 0; i < count; i++) {
         make_value(kind, first + i, want);
         if (view.times[i] != row_time(kind, first + i) ||
@@ -463,6 +562,8 @@ static void look_at_stream(reader *r, sight *s, int k, uint64_t least) {
         uint64_t row = test_below(&s->random, rows), found = 0;
         uint64_t count = rows - row < 60 ? rows - row : 60;
         EXPECT(r, rows_right(s->streams[k], k, row, count));
+        s->seen[k] = rows;
+        if (k == RECORDS) return;                       /* no times */
         EXPECT_INT(r, sst_locate(s->streams[k], row_time(k, rows - 1), SST_EXACT, &found), SST_OK);
         EXPECT_INT(r, found, rows - 1);
     }
@@ -534,6 +635,7 @@ static void record_for(recorder *r, stage *t, int64_t ms, uint64_t *random) {
         int kind = n % 500 == 499 ? IMAGE : n % 2000 == 77 ? SLOW : n % 8 == 0 ? VECTOR : SMALL;
         int result;
         if (r->streams[LATE] != NULL && n % 16 == 3) kind = LATE;
+        if (n % 8 == 5) kind = n / 8 % 2 == 0 ? FRAMES : RECORDS;
         result = append_row(r->streams[kind], kind, r->rows[kind]);
         CHECK_INT(result, SST_OK);
         if (result != SST_OK) return;
@@ -757,9 +859,10 @@ static void step_reopen(recorder *w) {
     sst_options options = options_of(0);
     CHECK_INT(sst_open_append(path, &options, &w->store), SST_OK);
     if (w->store == NULL) return;
-    recorder_streams(w, SLOW + 1);
+    recorder_streams(w, RECORDS + 1);
     record(w, SMALL, 10);
     record(w, SLOW, 5);
+    record(w, FRAMES, 7);
 }
 
 static void step(void) {
@@ -769,6 +872,8 @@ static void step(void) {
     if (stepper.action == STEP_TURN || stepper.action == STEP_RECORD_CLOSE) {
         record(w, SMALL, 300);
         record(w, SLOW, 40);
+        record(w, FRAMES, 90);
+        record(w, RECORDS, 150);
     }
     if (stepper.action == STEP_LATE) {
         recorder_streams(w, KINDS);
@@ -829,12 +934,16 @@ static bool step_round(step_action action, bool refresh, uint64_t nth) {
     reading.io = &stepper.io;
     CHECK_INT(sst_create(path, &options, &w.store), SST_OK);
     if (w.store == NULL) return false;
-    recorder_streams(&w, SLOW + 1);
+    recorder_streams(&w, RECORDS + 1);
     record(&w, SMALL, 50);
+    record(&w, FRAMES, 30);
+    record(&w, RECORDS, 20);
     if (refresh) CHECK_INT(sst_open(path, &reading, &store), SST_OK);
     record(&w, SMALL, 77);
     record(&w, VECTOR, 3);
     record(&w, SLOW, 9);
+    record(&w, FRAMES, 25);
+    record(&w, RECORDS, 35);
     if (action == STEP_BEGIN) CHECK_INT(sst_close(w.store), SST_OK);
     memcpy(least, w.rows, sizeof least);
     stepper.action = action;
@@ -1012,7 +1121,7 @@ static void read_crashed(const stage *t, const sst_options *options, bool tail, 
 /* Recovers, goes on, closes; returns what was recovered from the tails. */
 static uint64_t go_on(const uint64_t *least, const uint64_t *most, const sst_options *options,
                       uint64_t *found) {
-    static const uint64_t more[KINDS] = {100, 50, 3, 2, 70};
+    static const uint64_t more[KINDS] = {100, 50, 3, 2, 160, 30, 70};
     uint64_t recovered;
     recorder r;
     int k;
@@ -1067,6 +1176,7 @@ static void kill_under_a_reader(void) {
     sst_store *store = NULL;
     uint64_t most[KINDS], found[KINDS];
     pid_t pid;
+    int k;
     NEEDS_FORK();
     t = (stage *)shared_memory(sizeof *t);
     wipe();
@@ -1092,11 +1202,7 @@ static void kill_under_a_reader(void) {
     CHECK_INT(sst_refresh(store), SST_OK);
     CHECK_INT(info_of(store).state, SST_FINISHED);
     most_of(found, most);
-    most[SMALL] += 200;
-    most[VECTOR] += 200;
-    most[SLOW] += 200;
-    most[IMAGE] += 200;
-    most[LATE] += 200;
+    for (k = 0; k < KINDS; k++) most[k] += 200;
     check_store(store, found, most, NULL);
     CHECK_INT(sst_close(store), SST_OK);
     munmap(t, sizeof *t);
@@ -1212,6 +1318,8 @@ static void shots_make(shots *s, uint64_t *random) {
             record(&r, VECTOR, test_below(random, 200));
             record(&r, SLOW, test_below(random, 30));
             record(&r, LATE, test_below(random, 30));
+            record(&r, FRAMES, test_below(random, 60));
+            record(&r, RECORDS, test_below(random, 40));
             if (test_below(random, 8) == 0) record(&r, IMAGE, 1);
             if (test_below(random, 6) == 0) CHECK_INT(sst_flush(r.store), SST_OK);
             if (test_below(random, 12) == 0) CHECK_INT(sst_sync(r.store), SST_OK);
@@ -1483,7 +1591,7 @@ static void hostile_descriptors(void) {
             uint8_t *d = m.at + table + test_below(&random, KINDS) * LIVE_SLOT +
                          test_below(&random, 2) * LIVE_HALF +
                          test_below(&random, 2) * LIVE_DESCRIPTOR;
-            switch (test_below(&random, 7)) {
+            switch (test_below(&random, 8)) {
             case 0: ssti_put32(d + 4, (uint32_t)evil(&random, m.size)); break;
             case 1: ssti_put64(d + 8, evil(&random, s.rows[last][SMALL])); break;
             case 2: ssti_put64(d + 16, evil(&random, m.size)); break;
@@ -1498,6 +1606,11 @@ static void hostile_descriptors(void) {
                 ssti_put64(d + 16, 0);
                 ssti_put64(d + 24, m.size);
                 break;
+            case 6: {       /* room for the items of a ragged column */
+                uint64_t place = ssti_get64(d + 16) + 8 * test_below(&random, 2);
+                if (place < m.size - 8) ssti_put64(m.at + place, evil(&random, m.size));
+                break;
+            }
             default:
                 ssti_put64(m.at + LIVE_TABLES + 8 * test_below(&random, 3),
                            evil(&random, m.size));
@@ -1573,7 +1686,7 @@ static void huge_halves(void) {
         ssti_put32(d + 4, (uint32_t)rows);
         ssti_put64(d + 8, s.sealed[last][k / 4]);
         ssti_put64(d + 16, 1 << 20);
-        ssti_put64(d + 24, columns + (rows * 4 + 63) / 64 * 64);
+        ssti_put64(d + 24, columns + (rows * 4 + 63) / 64 * 64 + (is_ragged(k / 4) ? 1024 : 0));
         ssti_put32(d + 60, sst_crc32c(d, 60, 0));
     }
     put_file(path, s.store[last].at, s.store[last].size);
@@ -1875,7 +1988,7 @@ static void fill_deferred(recorder *w, uint64_t *calls) {
     for (n = 0; busy < 4 && n < 100000 && test_errors == 0; n++) {
         int result;
         k = (int)(n % KINDS);
-        if (k == IMAGE || full[k]) continue;
+        if (k == IMAGE || is_ragged(k) || full[k]) continue;    /* may be too large for a tail */
         result = append_row(w->streams[k], k, w->rows[k]);
         if (result == SST_ERR_BUSY) {
             full[k] = true;
@@ -1912,6 +2025,8 @@ static void deferred_session(recorder *w, bool create) {
         store64(&p.turn, 1);
         while (load64(&p.turn) != 0) usleep(20);
         record(w, IMAGE, 1);                /* too large for a tail: written at once */
+        record(w, FRAMES, 1);
+        record(w, RECORDS, 1);
     }
     CHECK_INT(calls, 0);
     store64(&p.stop, 1);

@@ -48,7 +48,7 @@ static void world_make(world *w, uint32_t flags, size_t largest, uint64_t seed) 
 
 static void world_free(world *w) {
     size_t i;
-    for (i = 0; i < w->count; i++) {
+    for (i = 0; i < ROWS; i++) {
         free(w->rows[i].point);
         free(w->rows[i].text);
     }
@@ -497,6 +497,201 @@ static void killed(void) {
     }
 }
 
+/* ---- refused rows ---------------------------------------------------------------------------- */
+
+static bool disk_full;
+
+static int write_or_full(void *user, void *file, uint64_t offset, const void *bytes, size_t size,
+                         size_t *done) {
+    *done = 0;
+    if (disk_full) return SST_ERR_FULL;
+    return sst_io_default()->write_at(user, file, offset, bytes, size, done);
+}
+
+/* A stream of bytes: row i has the time i and is made of one number. */
+static sst_store *bytes_store(const char *path, uint32_t flags, sst_stream **stream) {
+    static sst_io io;
+    sst_options options;
+    sst_stream_desc desc;
+    sst_store *store = NULL;
+    io = *sst_io_default();
+    io.write_at = write_or_full;
+    memset(&options, 0, sizeof options);
+    memset(&desc, 0, sizeof desc);
+    options.block_bytes = 4096;
+    options.flags = flags | (path != NULL ? (uint32_t)SST_REPLACE : 0);
+    options.io = &io;
+    desc.name = "a";
+    desc.type = SST_BYTES;
+    CHECK_INT(sst_create(path, &options, &store), SST_OK);
+    if (store != NULL) CHECK_INT(sst_stream_create(store, &desc, stream), SST_OK);
+    return store;
+}
+
+static int append_bytes(sst_stream *stream, uint64_t row, size_t count) {
+    static uint8_t bytes[5000];
+    memset(bytes, (int)(row % 251), count);
+    return sst_append_n(stream, (int64_t)row, bytes, count);
+}
+
+static void check_bytes(sst_stream *stream, uint64_t rows) {
+    sst_view view;
+    uint64_t i;
+    CHECK_INT(sst_rows(stream), rows);
+    CHECK_INT(sst_slice(stream, 0, UINT64_MAX, &view), SST_OK);
+    CHECK_INT(view.count, rows);
+    for (i = 0; i < view.count && test_errors == 0; i++) {
+        size_t first = view.offsets[i], end = view.offsets[i + 1];
+        CHECK_INT(view.times[i], i);
+        for (; first < end; first++) CHECK_INT(((const uint8_t *)view.values)[first], i % 251);
+    }
+}
+
+/* Both halves are full and an append was refused. A large row writes them and itself; small ones
+ * go on behind it. */
+static void large_after_refusal(void) {
+    int kind;
+    for (kind = 0; kind < 4 && test_errors == 0; kind++) {
+        bool file = kind % 2 != 0, deferred = kind < 2;
+        sst_stream *stream;
+        sst_store *store;
+        uint64_t rows = 0, i;
+        int result = SST_OK;
+        if (!file && !deferred) continue;               /* nothing can be refused */
+        store = bytes_store(file ? at("run") : NULL, deferred ? SST_DEFERRED : 0, &stream);
+        REQUIRE(store != NULL && stream != NULL);
+        disk_full = !deferred;
+        while (result == SST_OK && rows < 10000) {
+            result = append_bytes(stream, rows, 40);
+            rows += result == SST_OK;
+        }
+        CHECK_INT(result, deferred ? SST_ERR_BUSY : SST_ERR_FULL);
+        if (!deferred) CHECK_INT(append_bytes(stream, rows, 5000), SST_ERR_FULL);
+        disk_full = false;
+        CHECK_INT(append_bytes(stream, rows++, 5000), SST_OK);
+        for (i = 0; i < 5; i++) CHECK_INT(append_bytes(stream, rows++, 40), SST_OK);
+        check_bytes(stream, rows);
+        CHECK_INT(sst_flush(store), SST_OK);
+        check_bytes(stream, rows);
+        CHECK_INT(sst_close(store), SST_OK);
+        if (!file) continue;
+        REQUIRE(sst_open(at("run"), NULL, &store) == SST_OK);
+        CHECK_INT(sst_verify(store, NULL), SST_OK);
+        CHECK_INT(sst_stream_open(store, "a", &stream), SST_OK);
+        check_bytes(stream, rows);
+        CHECK_INT(sst_close(store), SST_OK);
+    }
+}
+
+static struct {
+    sst_stream *stream;
+    uint64_t rows;
+    int left;                   /* reads until rows are appended; 0: they were */
+} between;
+
+static int read_between(void *user, void *file, uint64_t offset, void *bytes, size_t size,
+                        size_t *done) {
+    int i;
+    if (between.left > 0 && --between.left == 0) {
+        for (i = 0; i < 6; i++, between.rows++) {
+            CHECK_INT(append_bytes(between.stream, between.rows, 100), SST_OK);
+        }
+    }
+    return sst_io_default()->read_at(user, file, offset, bytes, size, done);
+}
+
+/* A reader comes while rows are appended, in a half that has offsets of earlier rows behind those
+ * of its own: it sees at least what was there before. */
+static void opened_while_appending(void) {
+    sst_options options;
+    sst_io io = *sst_io_default();
+    int nth;
+    memset(&options, 0, sizeof options);
+    io.read_at = read_between;
+    options.io = &io;
+    for (nth = 1; nth < 1000 && test_errors == 0; nth++) {
+        sst_store *store, *reader;
+        sst_stream *seen;
+        uint64_t i, before;
+        store = bytes_store(at("run"), 0, &between.stream);
+        REQUIRE(store != NULL && between.stream != NULL);
+        for (i = 0; i < 24; i++) {              /* the large one begins the half anew */
+            CHECK_INT(append_bytes(between.stream, i, i == 20 ? 4900 : 4), SST_OK);
+        }
+        before = between.rows = i;
+        between.left = nth;
+        REQUIRE(sst_open(at("run"), &options, &reader) == SST_OK);
+        CHECK_INT(sst_stream_open(reader, "a", &seen), SST_OK);
+        CHECK(sst_rows(seen) >= before);
+        check_bytes(seen, sst_rows(seen));
+        CHECK_INT(sst_close(reader), SST_OK);
+        CHECK_INT(sst_close(store), SST_OK);
+        if (between.left > 0) break;
+    }
+    CHECK(nth > 20);
+}
+
+/* A row that was not appended is made anew. */
+static entity *world_other(world *w) {
+    free(w->rows[w->count].point);
+    free(w->rows[w->count].text);
+    return world_next(w);
+}
+
+/* Appends rows while the disk is full now and then, or nobody polls. A row that is refused is tried
+ * again, or another one in its place. */
+static void record_refused(world *w, sst_store *store, sst_stream *stream, uint32_t flags) {
+    uint64_t refused = 0, tries;
+    for (tries = 0; tries < 4000 && w->count < 1500 && test_errors == 0; tries++) {
+        entity *e = world_other(w);
+        int result;
+        if (test_below(&w->random, 60) == 0) disk_full = false;
+        else if (test_below(&w->random, 60) == 0) disk_full = (flags & SST_NO_MAP) == 0;
+        if (test_below(&w->random, 90) == 0) w->largest = w->largest == 20 ? 900 : 20;
+        result = append(stream, w, e);
+        if (result != SST_OK && test_below(&w->random, 2) == 0) result = append(stream, w, e);
+        if (result == SST_OK) {
+            w->count++;
+        } else {
+            CHECK(result == SST_ERR_BUSY || (disk_full && result == SST_ERR_FULL));
+            if (result == SST_ERR_BUSY && test_below(&w->random, 12) == 0) (void)sst_poll(store);
+            refused++;
+        }
+        CHECK_INT(sst_rows(stream), w->count);
+        if (tries % 200 == 0) check_queries(w, stream, 2);
+    }
+    disk_full = false;
+    CHECK(refused > 4);
+}
+
+static void refused_at_random(void) {
+    size_t kind;
+    for (kind = 0; kind < 2 * (sizeof kinds / sizeof kinds[0]) && test_errors == 0; kind++) {
+        uint32_t flags = kind % 3 == 0 ? SST_DEFERRED | SST_NO_MAP : kind % 3 == 1 ? 0 :
+                         SST_DEFERRED;
+        sst_options options;
+        sst_stream *stream;
+        sst_store *store;
+        sst_io io = *sst_io_default();
+        world w;
+        world_make(&w, kinds[kind / 2], 900, 70000 + kind);
+        memset(&options, 0, sizeof options);
+        io.write_at = write_or_full;
+        options.io = &io;
+        options.block_bytes = kind % 4 < 2 ? 4096 : 16384;
+        options.flags = flags | SST_REPLACE;
+        REQUIRE(sst_create(kind % 3 == 0 ? NULL : at("run"), &options, &store) == SST_OK);
+        stream = entities(store, &w, true);
+        CHECK_INT(append(stream, &w, world_next(&w)), SST_OK);
+        w.count++;
+        record_refused(&w, store, stream, flags);
+        check_queries(&w, stream, 20);
+        check_replay(&w, stream);
+        CHECK_INT(sst_close(store), SST_OK);
+        world_free(&w);
+    }
+}
+
 int main(void) {
     const char *base = getenv("TMPDIR");
     snprintf(folder, sizeof folder, "%s/ragged-XXXXXX", base != NULL ? base : "/tmp");
@@ -505,6 +700,9 @@ int main(void) {
     TEST_RUN(in_files);
     TEST_RUN(saved_intervals);
     TEST_RUN(killed);
+    TEST_RUN(large_after_refusal);
+    TEST_RUN(opened_while_appending);
+    TEST_RUN(refused_at_random);
     (void)remove(at("run"));
     (void)remove(at("copy"));
     (void)remove(at("dead"));

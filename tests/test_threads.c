@@ -20,6 +20,8 @@ typedef struct shared {
     int stop;                       /* atomic */
     uint64_t scalar_rows;           /* atomic: appends that have returned */
     uint64_t vector_rows;
+    uint64_t ragged_rows;
+    const char *path;
 } shared;
 
 /* One thread's own. */
@@ -384,6 +386,230 @@ static void run(bool deferred) {
 static void at_once(void) { run(false); }
 static void at_once_deferred(void) { run(true); }
 
+/* --- ragged rows ------------------------------------------------------------------------- */
+
+/* They are appended by one thread and read by others through handles of their own, also of
+ * another store on the same file. Sizes change by a factor of 100 from time to time, so that halves
+ * are laid out anew, and some rows are too large for a tail. */
+
+#define ITEMS 700
+
+typedef struct ragged_row {
+    size_t items, name;
+    uint16_t item[ITEMS][2];
+    char text[ITEMS];
+} ragged_row;
+
+static void make_ragged(uint64_t row, ragged_row *r) {
+    uint64_t state = row;
+    size_t most = row / 100 % 2 == 0 ? 4 : 200, i;
+    if (test_below(&state, 100) == 0) most = ITEMS;
+    r->items = (size_t)test_below(&state, most);
+    r->name = (size_t)test_below(&state, most / 2);
+    for (i = 0; i < r->items; i++) r->item[i][0] = r->item[i][1] = (uint16_t)(row + i);
+    for (i = 0; i < r->name; i++) r->text[i] = (char)((row + i) % 128);
+}
+
+static int make_ragged_stream(sst_store *store) {
+    static const sst_field fields[3] = {
+        {"points", SST_U16, {2}, SST_RAGGED, 0}, {"number", SST_I64, {0}, 0, 0},
+        {"name", SST_TEXT, {0}, 0, 0},
+    };
+    sst_stream_desc desc;
+    sst_stream *stream = NULL;
+    int result;
+    memset(&desc, 0, sizeof desc);
+    desc.name = "ragged";
+    desc.fields = fields;
+    desc.field_count = 3;
+    desc.flags = SST_KEYED | SST_TAGGED;
+    desc.block_bytes = 8192;
+    result = sst_stream_create(store, &desc, &stream);
+    sst_stream_close(stream);
+    return result;
+}
+
+static void check_ragged(worker *w, const sst_view *view, uint64_t first, uint64_t count) {
+    const sst_column *c = view->columns;
+    uint64_t i;
+    ragged_row r;
+    EXPECT(w, view->count == count);
+    if (view->count != count || count == 0) return;
+    EXPECT(w, view->first_row == first);
+    for (i = 0; i < count; i++) {
+        int64_t number = row_value(first + i);
+        const uint8_t *key = view->keys + view->key_offsets[i];
+        make_ragged(first + i, &r);
+        EXPECT(w, view->times[i] == row_time(first + i));
+        EXPECT(w, view->tags[i] == (uint32_t)(first + i));
+        EXPECT(w, ((const int64_t *)c[1].values)[i] == number);
+        EXPECT(w, view->key_offsets[i + 1] - view->key_offsets[i] == 9);
+        EXPECT(w, memcmp(key + 1, &number, 8) == 0);
+        if (c[0].offsets[i + 1] - c[0].offsets[i] != r.items ||
+            c[2].offsets[i + 1] - c[2].offsets[i] != r.name) {
+            EXPECT(w, false);
+            return;
+        }
+        EXPECT(w, memcmp((const uint16_t *)c[0].values + c[0].offsets[i] * 2, r.item,
+                         r.items * 4) == 0);
+        EXPECT(w, memcmp((const char *)c[2].values + c[2].offsets[i], r.text, r.name) == 0);
+    }
+}
+
+static void *append_ragged(void *argument) {
+    worker *w = (worker *)argument;
+    sst_stream *stream = NULL;
+    int result = SST_OK;
+    uint64_t n = 0;
+    EXPECT(w, sst_stream_open(w->with->store, "ragged", &stream) == SST_OK);
+    while (!stopped(w->with) && n < MAX_ROWS / 10 && result == SST_OK) {
+        int64_t number = row_value(n);
+        sst_cell cells[3];
+        sst_row row;
+        ragged_row r;
+        make_ragged(n, &r);
+        memset(&row, 0, sizeof row);
+        row.time = row_time(n);
+        row.tag = (uint32_t)n;
+        row.key.kind = SST_KEY_I64;
+        row.key.number = number;
+        cells[0].data = r.item;
+        cells[0].count = r.items;
+        cells[1].data = &number;
+        cells[1].count = 1;
+        cells[2].data = r.text;
+        cells[2].count = r.name;
+        row.cells = cells;
+        RETRY(w, result, sst_append_row(stream, &row));
+        if (result == SST_OK) n++;
+        __atomic_store_n(&w->with->ragged_rows, n, __ATOMIC_RELEASE);
+        if (++w->rounds % 2000 == 0) rest(1000);
+    }
+    EXPECT(w, result == SST_OK || (result == SST_ERR_BUSY && w->with->deferred));
+    sst_stream_close(stream);
+    return NULL;
+}
+
+static void query_ragged(worker *w, sst_stream *stream, uint64_t least, uint64_t *seen) {
+    uint64_t rows = sst_rows(stream), first, count;
+    sst_view view;
+    EXPECT(w, rows >= least);
+    EXPECT(w, rows >= *seen);
+    *seen = rows;
+    if (rows == 0) return;
+    first = rows > WINDOW ? rows - WINDOW : 0;
+    EXPECT(w, sst_window(stream, row_time(first), row_time(rows - 1), &view) == SST_OK);
+    check_ragged(w, &view, first, rows - first);
+    first = test_below(&w->seed, rows);
+    count = test_below(&w->seed, WINDOW) + 1;
+    if (count > rows - first) count = rows - first;
+    EXPECT(w, sst_slice(stream, first, count, &view) == SST_OK);
+    check_ragged(w, &view, first, count);
+    EXPECT(w, sst_at(stream, row_time(first) + 4, &view) == SST_OK);
+    check_ragged(w, &view, first, 1);
+}
+
+static void *query_ragged_rows(void *argument) {
+    worker *w = (worker *)argument;
+    sst_stream *stream = NULL;
+    uint64_t seen = 0;
+    EXPECT(w, sst_stream_open(w->with->store, "ragged", &stream) == SST_OK);
+    for (; !stopped(w->with); w->rounds++) {
+        uint64_t least = __atomic_load_n(&w->with->ragged_rows, __ATOMIC_ACQUIRE);
+        query_ragged(w, stream, least, &seen);
+    }
+    sst_stream_close(stream);
+    return NULL;
+}
+
+/* Another store on the file, as another process would have it. */
+static void *follow_ragged_rows(void *argument) {
+    worker *w = (worker *)argument;
+    sst_store *store = NULL;
+    sst_stream *stream = NULL;
+    uint64_t seen = 0;
+    EXPECT(w, sst_open(w->with->path, NULL, &store) == SST_OK);
+    EXPECT(w, sst_stream_open(store, "ragged", &stream) == SST_OK);
+    for (; !stopped(w->with) && w->failures == 0; w->rounds++) {
+        uint64_t least = __atomic_load_n(&w->with->ragged_rows, __ATOMIC_ACQUIRE);
+        EXPECT(w, sst_refresh(store) == SST_OK);
+        query_ragged(w, stream, least, &seen);
+    }
+    EXPECT(w, sst_close(store) == SST_OK);
+    return NULL;
+}
+
+static void check_ragged_end(const shared *s, sst_store *store) {
+    sst_stream *stream = NULL;
+    sst_view view;
+    worker w;
+    memset(&w, 0, sizeof w);
+    CHECK_INT(sst_stream_open(store, "ragged", &stream), SST_OK);
+    CHECK_INT(sst_rows(stream), s->ragged_rows);
+    CHECK_INT(sst_slice(stream, 0, UINT64_MAX, &view), SST_OK);
+    check_ragged(&w, &view, 0, s->ragged_rows);
+    CHECK_INT(w.failures, 0);
+    CHECK_INT(sst_verify(store, NULL), SST_OK);
+}
+
+/* path NULL: in memory, where nobody else can follow. */
+static void ragged_at_once(const char *path, uint32_t flags) {
+    enum { APPEND, SEAL, QUERY, QUERY_TOO, FOLLOW, THREADS };
+    static void *(*const work[THREADS])(void *) = {append_ragged, seal_rows, query_ragged_rows,
+                                                   query_ragged_rows, follow_ragged_rows};
+    int threads_used = path == NULL ? FOLLOW : THREADS, i;
+    worker workers[THREADS];
+    pthread_t threads[THREADS];
+    shared s;
+    sst_options options;
+    uint64_t ms = test_rounds(RUN_MS / 2, 2 * RUN_MS);
+    memset(&s, 0, sizeof s);
+    memset(&options, 0, sizeof options);
+    memset(workers, 0, sizeof workers);
+    options.flags = flags | (path != NULL ? (uint32_t)SST_REPLACE : 0);
+    s.deferred = (flags & SST_DEFERRED) != 0;
+    s.path = path;
+    REQUIRE(sst_create(path, &options, &s.store) == SST_OK);
+    CHECK_INT(make_ragged_stream(s.store), SST_OK);
+    for (i = 0; i < threads_used; i++) {
+        workers[i].with = &s;
+        workers[i].seed = 77u + (uint64_t)i;
+        REQUIRE(pthread_create(&threads[i], NULL, work[i], &workers[i]) == 0);
+    }
+    for (; ms > 0; ms--) rest(1000);
+    __atomic_store_n(&s.stop, 1, __ATOMIC_RELEASE);
+    for (i = 0; i < threads_used; i++) {
+        pthread_join(threads[i], NULL);
+        if (workers[i].failures > 0) printf("thread %d: %s\n", i, workers[i].first);
+        CHECK_INT(workers[i].failures, 0);
+        CHECK(workers[i].rounds > 0);
+    }
+    CHECK(s.ragged_rows > 300);
+    check_ragged_end(&s, s.store);
+    CHECK_INT(sst_close(s.store), SST_OK);
+    if (path == NULL) return;
+    REQUIRE(sst_open(path, NULL, &s.store) == SST_OK);
+    check_ragged_end(&s, s.store);
+    CHECK_INT(sst_close(s.store), SST_OK);
+    (void)remove(path);
+}
+
+static void ragged_in_memory(void) {
+    ragged_at_once(NULL, 0);
+    ragged_at_once(NULL, SST_DEFERRED);
+}
+
+static void ragged_in_files(void) {
+    const char *base = getenv("TMPDIR");
+    char folder[300], path[320];
+    snprintf(folder, sizeof folder, "%s/threads-XXXXXX", base != NULL ? base : "/tmp");
+    REQUIRE(mkdtemp(folder) != NULL);
+    snprintf(path, sizeof path, "%s/run", folder);
+    ragged_at_once(path, 0);
+    ragged_at_once(path, SST_DEFERRED);
+    (void)remove(folder);
+}
+
 /* Several appenders, each with a stream of its own, and nobody else. */
 static void *append_own(void *argument) {
     worker *w = (worker *)argument;
@@ -438,6 +664,8 @@ static void appenders_side_by_side(void) {
 int main(void) {
     TEST_RUN(at_once);
     TEST_RUN(at_once_deferred);
+    TEST_RUN(ragged_in_memory);
+    TEST_RUN(ragged_in_files);
     TEST_RUN(appenders_side_by_side);
     return test_done("threads");
 }
