@@ -222,7 +222,7 @@ static void make_ragged(model_field *f, int count_style) {
     f->count_style = count_style;
 }
 
-/* Text; points beside fixed values and bytes, with keys; bytes with keys and tags, without times. */
+/* Text; points beside fixed values and bytes, with keys; bytes with keys and tags, no times. */
 static void make_ragged_image(void) {
     fixture *f = &ragged_image;
     sst_stream *stream[3];

@@ -1145,17 +1145,54 @@ static void op_open_image(run *r) {
     open_streams(s);
 }
 
+/* Are rows that are not sealed in the companion? */
+static bool kill_safe(run *r) {
+    sst_info info;
+    return MODEL_INT(sst_store_info(r->store, &info), SST_OK) && info.kill_safe;
+}
+
+static void file_copy(const char *from, const char *to) {
+    FILE *f = fopen(from, "rb");
+    uint8_t *bytes;
+    long end = -1;
+    if (!MODEL(f != NULL)) return;
+    if (fseek(f, 0, SEEK_END) == 0) end = ftell(f);
+    rewind(f);
+    bytes = (uint8_t *)model_memory(end > 0 ? (size_t)end : 0);
+    MODEL(end >= 0 && fread(bytes, 1, (size_t)end, f) == (size_t)end);
+    fclose(f);
+    if (!model_failed) file_write(to, bytes, (size_t)end);
+    free(bytes);
+}
+
+/* The process is killed: file and companion stay as they are, with rows in the tails. */
+static void kill_session(run *r) {
+    char path[2][420], crash[2][420];
+    int i;
+    for (i = 0; i < 2; i++) {
+        snprintf(path[i], sizeof path[i], "%s%s", r->path, i == 0 ? "" : "-live");
+        snprintf(crash[i], sizeof crash[i], "%s.crash%s", r->path, i == 0 ? "" : "-live");
+        file_copy(path[i], crash[i]);
+    }
+    MODEL_INT(sst_close(r->store), SST_OK);
+    file_remove(r->path);
+    for (i = 0; i < 2 && !model_failed; i++) MODEL(rename(crash[i], path[i]) == 0);
+}
+
 /* A live reader sees what is new when it asks; handles and stable views stay. */
 static void op_refresh(run *r) {
     snapshot *s = &r->snap[test_below(&r->random, 2)];
     model_store now;
     uint32_t i, before = s->model.count;
     if (s->store == NULL || !s->live) return;
-    MODEL_INT(sst_flush(r->store), SST_OK);
-    all_sealed(r);
+    if (!kill_safe(r) || chance(r, 2)) {        /* otherwise it reads the tails */
+        MODEL_INT(sst_flush(r->store), SST_OK);
+        all_sealed(r);
+    }
     model_check_holds(&s->holds);
     MODEL_INT(sst_refresh(s->store), SST_OK);
     model_store_copy(&now, &r->model);
+    for (i = 0; i < now.count; i++) now.stream[i].sealed = r->model.stream[i].sealed;
     model_store_free(&s->model);
     s->model = now;
     check_names(s->store, &s->model);
@@ -1177,13 +1214,17 @@ static void op_restart(run *r) {
     const uint8_t *bytes;
     size_t size;
     uint32_t i;
-    bool crashed = chance(r, 2);
+    bool crashed, killed;
     model_check_holds(&r->holds);
     memset(&r->holds, 0, sizeof r->holds);
     memset(&r->lent, 0, sizeof r->lent);
+    killed = chance(r, 3) && kill_safe(r);
+    crashed = !killed && chance(r, 2);
     if (crashed && !take_image(r, &bytes, &size)) return;
-    MODEL_INT(sst_close(r->store), SST_OK);
+    if (killed) kill_session(r);
+    else MODEL_INT(sst_close(r->store), SST_OK);
     r->store = NULL;
+    if (killed) r->snap[0].live = r->snap[1].live = false;
     if (crashed) {
         file_path(r, 3, crash, sizeof crash);
         file_write(crash, bytes, size);
