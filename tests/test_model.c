@@ -1095,13 +1095,24 @@ static void op_open_image(run *r) {
 
 #else
 
-/* Compacts a store into a file at path, in blocks of some size. */
-static bool compact(run *r, sst_store *source, const char *path) {
+/* Compacts a store into a file at path, in blocks of some size, or one for each stream. */
+static bool compact(run *r, sst_store *source, const char *path, bool *single) {
     sst_options options = r->options;
     options.flags = SST_REPLACE;
-    if (chance(r, 2)) options.flags |= SST_SINGLE_BLOCK;
+    *single = chance(r, 2);
+    if (*single) options.flags |= SST_SINGLE_BLOCK;
     options.block_bytes = chance(r, 3) ? 0 : 512 + (uint32_t)test_below(&r->random, 4000);
     return MODEL_INT(sst_compact(source, path, &options), SST_OK);
+}
+
+/* All rows of a stream that is one block are lent where they are. */
+static void check_single(const snapshot *s) {
+    uint32_t i;
+    sst_view view;
+    for (i = 0; i < s->model.count && !model_failed; i++) {
+        MODEL_INT(sst_slice(s->handle[i], 0, UINT64_MAX, &view), SST_OK);
+        MODEL(view.stable || s->model.stream[i].rows == 0);
+    }
 }
 
 /* Opens the file that is being recorded, a copy as a crash leaves it, one that was recovered and
@@ -1111,7 +1122,7 @@ static void op_open_image(run *r) {
                                       SST_NO_MAP | SST_VERIFY};
     int which = (int)test_below(&r->random, 2);
     snapshot *s = &r->snap[which];
-    bool closed = chance(r, 3), compacted = chance(r, 3);
+    bool closed = chance(r, 3), compacted = chance(r, 3), single = false;
     sst_options options = r->options;
     const uint8_t *bytes;
     char path[450];
@@ -1125,7 +1136,7 @@ static void op_open_image(run *r) {
     if (!s->live) file_remove(path);
     if (!s->live && !compacted) file_write(path, bytes, size);
     if (compacted) {
-        if (!compact(r, r->store, path)) return;
+        if (!compact(r, r->store, path, &single)) return;
     } else if (!s->live && closed) {
         if (!MODEL_INT(sst_open_append(path, &options, &s->store), SST_OK)) return;
         MODEL_INT(sst_close(s->store), SST_OK);
@@ -1143,6 +1154,7 @@ static void op_open_image(run *r) {
     check_names(s->store, &s->model);
     model_check_meta(&s->model.meta, s->store, NULL);
     open_streams(s);
+    if (single && s->aligned && !model_failed) check_single(s);
 }
 
 /* Are rows that are not sealed in the companion? */
@@ -1180,12 +1192,10 @@ static void kill_session(run *r) {
 }
 
 /* A live reader sees what is new when it asks; handles and stable views stay. */
-static void op_refresh(run *r) {
-    snapshot *s = &r->snap[test_below(&r->random, 2)];
+static void refresh_snapshot(run *r, snapshot *s) {
     model_store now;
     uint32_t i, before = s->model.count;
-    if (s->store == NULL || !s->live) return;
-    if (!kill_safe(r) || chance(r, 2)) {        /* otherwise it reads the tails */
+    if (!kill_safe(r) || chance(r, 3)) {        /* otherwise it reads the tails */
         MODEL_INT(sst_flush(r->store), SST_OK);
         all_sealed(r);
     }
@@ -1208,7 +1218,19 @@ static void op_refresh(run *r) {
     }
 }
 
-/* Ends the session, by closing or by a crash, and begins another. */
+/* A reader of a store that is recorded follows it. */
+static void op_refresh(run *r) {
+    snapshot *s = &r->snap[test_below(&r->random, 2)];
+    uint64_t n = 1 + test_below(&r->random, 5);
+    if (s->store == NULL || !s->live) return;
+    refresh_snapshot(r, s);
+    for (; n > 0 && r->model.count > 0 && !model_failed; n--) {
+        op_append(r, (uint32_t)test_below(&r->random, r->model.count));
+        if (!model_failed) refresh_snapshot(r, s);
+    }
+}
+
+/* Ends the session, by closing, by a crash or killed, and begins another. */
 static void op_restart(run *r) {
     char crash[450];
     const uint8_t *bytes;
