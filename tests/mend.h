@@ -18,7 +18,11 @@
 
 #define MEND_TIMES 1u           /* kinds of columns */
 #define MEND_TIMELINE 2u
+#define MEND_KEY_OFFSETS 4u
+#define MEND_KEYS 5u
+#define MEND_OFFSETS 6u
 #define MEND_VALUES 7u
+#define MEND_ROW_FLAGS 8u
 #define MEND_PIECES 9u
 
 #ifndef MEND_PIECE_BYTES

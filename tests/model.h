@@ -58,21 +58,28 @@ typedef struct model_field {
     char name[16];              /* "": none */
     sst_type type;
     uint32_t shape[4];
+    bool ragged;                /* text and bytes always are */
+    bool silent;                /* text and bytes: the description does not say so */
     uint32_t offset;            /* in what sst_append is given */
-    size_t items, item_bytes, row_bytes;
-    int value_style;
+    size_t items, item_bytes;   /* of the shape, and bytes of each */
+    size_t row_bytes;           /* of all of them: a row, or, ragged, one of its items */
+    int value_style, count_style;
     uint8_t *values;
+    uint32_t *starts;           /* ragged: [rows + 1], where rows begin, in items of the shape */
+    size_t room;                /* ragged: bytes that values has memory for */
 } model_field;
 
 typedef struct model_stream {
     char name[32];
-    uint32_t flags;             /* SST_TAGGED, SST_UNTIMED, SST_EQUAL_TIMES */
+    uint32_t flags;             /* SST_TAGGED, SST_KEYED, SST_UNTIMED, SST_EQUAL_TIMES */
     uint32_t fields;            /* at least 1 */
     model_field field[MODEL_FIELDS];
     bool described;             /* by an array of sst_field, with offsets; several always are */
     uint32_t lines;             /* timelines */
     sst_unit unit;
     uint32_t block_bytes;
+    uint32_t large;             /* rows reach about this size now and then; 0: they are small */
+    bool ragged;                /* some field is */
     size_t row_bytes;           /* of all fields */
     size_t struct_bytes;        /* of what sst_append is given */
     int time_style, line_style[SST_MAX_TIMELINES];
@@ -82,6 +89,8 @@ typedef struct model_stream {
     int64_t *times;             /* untimed: anything */
     int64_t *line[SST_MAX_TIMELINES];
     uint32_t *tags;             /* untagged: 0 */
+    model_field key;            /* as the file has it: a kind and the bytes. Unkeyed: empty */
+    uint8_t *row_flags;         /* unkeyed: 0 */
     bool finished;
     model_meta meta;
 } model_stream;
@@ -93,7 +102,7 @@ typedef struct model_store {
 } model_store;
 
 static inline size_t model_type_bytes(sst_type type) {
-    static const uint8_t bytes[16] = {0, 1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 0, 0};
+    static const uint8_t bytes[16] = {0, 1, 1, 2, 4, 8, 1, 2, 4, 8, 2, 2, 4, 8, 1, 1};
     return bytes[(unsigned)type & 15];
 }
 
@@ -106,11 +115,18 @@ static inline void *model_memory(size_t size) {
     return memory;
 }
 
+static inline void model_field_free(model_field *f) {
+    free(f->values);
+    free(f->starts);
+}
+
 static inline void model_stream_free(model_stream *m) {
     uint32_t i;
     free(m->times);
     free(m->tags);
-    for (i = 0; i < m->fields; i++) free(m->field[i].values);
+    free(m->row_flags);
+    model_field_free(&m->key);
+    for (i = 0; i < m->fields; i++) model_field_free(&m->field[i]);
     for (i = 0; i < SST_MAX_TIMELINES; i++) free(m->line[i]);
 }
 
@@ -122,9 +138,33 @@ static inline bool model_tagged(const model_stream *m) {
     return (m->flags & SST_TAGGED) != 0;
 }
 
+static inline bool model_keyed(const model_stream *m) {
+    return (m->flags & SST_KEYED) != 0;
+}
+
+/* Do calls that give a time and items suffice for a row? The tag is 0. */
+static inline bool model_simple(const model_stream *m) {
+    return m->lines == 0 && !model_keyed(m);
+}
+
+/* Is it a stream for sst_append_n, if it is simple? */
+static inline bool model_only_items(const model_stream *m) {
+    return m->fields == 1 && m->ragged;
+}
+
+static inline bool model_is_text(sst_type type) {
+    return type == SST_TEXT || type == SST_BYTES;
+}
+
 /* Where a row begins in the values of a field; that of the row behind is where it ends. */
 static inline size_t model_place(const model_field *f, uint64_t row) {
-    return (size_t)row * f->row_bytes;
+    if (!f->ragged) return (size_t)row * f->row_bytes;
+    return f->starts == NULL ? 0 : f->starts[row] * f->row_bytes;
+}
+
+/* Items of a ragged field in a row. */
+static inline size_t model_count(const model_field *f, uint64_t row) {
+    return f->starts[row + 1] - f->starts[row];
 }
 
 /* The value of a field in a row. */
@@ -156,6 +196,15 @@ static inline void *model_duplicate(const void *from, size_t size) {
     return copy;
 }
 
+static inline void model_field_copy(model_field *f, size_t rows) {
+    const uint32_t none = 0;
+    f->room = model_place(f, rows);
+    f->values = (uint8_t *)model_duplicate(f->values, f->room);
+    if (!f->ragged) return;
+    if (rows == 0) f->starts = (uint32_t *)model_duplicate(&none, 4);
+    else f->starts = (uint32_t *)model_duplicate(f->starts, (rows + 1) * 4);
+}
+
 /* A copy of its own, with every row sealed: what an image of the store holds. */
 static inline void model_store_copy(model_store *to, const model_store *from) {
     uint32_t i, k;
@@ -166,10 +215,9 @@ static inline void model_store_copy(model_store *to, const model_store *from) {
         m->capacity = m->sealed = m->rows;
         m->times = (int64_t *)model_duplicate(m->times, rows * 8);
         m->tags = (uint32_t *)model_duplicate(m->tags, rows * 4);
-        for (k = 0; k < m->fields; k++) {
-            model_field *f = &m->field[k];
-            f->values = (uint8_t *)model_duplicate(f->values, model_place(f, rows));
-        }
+        m->row_flags = (uint8_t *)model_duplicate(m->row_flags, rows);
+        model_field_copy(&m->key, rows);
+        for (k = 0; k < m->fields; k++) model_field_copy(&m->field[k], rows);
         for (k = 0; k < m->lines; k++) {
             m->line[k] = (int64_t *)model_duplicate(m->line[k], rows * 8);
         }
@@ -180,6 +228,10 @@ static inline void model_store_copy(model_store *to, const model_store *from) {
 static inline void model_measure(model_stream *m) {
     uint32_t k, i;
     m->row_bytes = 0;
+    m->ragged = false;
+    m->key.ragged = true;
+    m->key.type = SST_BYTES;
+    m->key.items = m->key.item_bytes = m->key.row_bytes = 1;
     for (k = 0; k < m->fields; k++) {
         model_field *f = &m->field[k];
         f->items = 1;
@@ -187,6 +239,7 @@ static inline void model_measure(model_stream *m) {
         f->item_bytes = model_type_bytes(f->type);
         f->row_bytes = f->items * f->item_bytes;
         m->row_bytes += f->row_bytes;
+        m->ragged = m->ragged || f->ragged;
     }
 }
 
@@ -210,9 +263,14 @@ static inline void model_layout(model_stream *m, uint64_t *random) {
 static inline void model_field_random(model_field *f, bool small, uint32_t block_bytes,
                                       uint64_t *random) {
     uint32_t rank = (uint32_t)test_below(random, small ? 3 : 5), i;
+    f->ragged = test_below(random, small ? 4 : 3) == 0;
     f->type = (sst_type)(1 + test_below(random, 13));
+    if (f->ragged && test_below(random, 3) == 0) f->type = SST_TEXT;
+    else if (f->ragged && test_below(random, 5) == 0) f->type = SST_BYTES;
     f->value_style = (int)test_below(random, 3);
-    if (test_below(random, 3) == 0) rank = 0;
+    f->count_style = (int)test_below(random, 4);
+    f->silent = model_is_text(f->type) && test_below(random, 2) == 0;
+    if (test_below(random, 3) == 0 || model_is_text(f->type)) rank = 0;
     for (i = 0; i < rank; i++) f->shape[i] = 1 + (uint32_t)test_below(random, 3);
     if (rank > 0 && test_below(random, small ? 24 : 4) == 0) {
         /* larger than a quarter of a block */
@@ -241,6 +299,7 @@ static inline void model_flags_random(model_stream *m, uint64_t *random) {
     static const uint32_t repeats[4] = {3, 12, 24, 31};
     uint64_t clock = test_below(random, 8);
     if (test_below(random, 3) == 0) m->flags |= SST_TAGGED;
+    if (test_below(random, 5) == 0) m->flags |= SST_KEYED;
     if (clock == 0) m->flags |= SST_UNTIMED;
     if (clock > 5) m->flags |= SST_EQUAL_TIMES;
     m->repeats = repeats[test_below(random, 4)];
@@ -257,6 +316,7 @@ static inline void model_stream_random(model_stream *m, const char *name, uint32
     if (model_timed(m) && test_below(random, 2) == 0) m->lines = (uint32_t)test_below(random, 5);
     m->unit = (sst_unit)test_below(random, 5);
     if (test_below(random, 4) == 0) m->block_bytes = 512 + (uint32_t)test_below(random, 2000);
+    m->large = m->block_bytes != 0 ? m->block_bytes : block_bytes;
     m->time_style = (int)test_below(random, 5);
     for (i = 0; i < m->lines; i++) m->line_style[i] = (int)test_below(random, 6);
     model_measure(m);
@@ -273,10 +333,17 @@ static inline void model_become_like(model_stream *m, const model_stream *like,
     m->described = m->described || m->fields > 1;
     for (i = 0; i < m->fields; i++) {
         m->field[i].type = like->field[i].type;
+        m->field[i].ragged = like->field[i].ragged;
+        m->field[i].silent = m->field[i].silent && like->field[i].silent;
         memcpy(m->field[i].shape, like->field[i].shape, sizeof m->field[i].shape);
     }
     model_measure(m);
     model_layout(m, random);
+}
+
+/* What a description says about a field. Of the only one the stream may say it. */
+static inline uint32_t model_field_flags(const model_field *f) {
+    return f->ragged && !f->silent ? SST_RAGGED : 0;
 }
 
 /* Describes m to sst_stream_create. The description refers to m and to field[MODEL_FIELDS]. */
@@ -291,6 +358,7 @@ static inline void model_describe(const model_stream *m, sst_stream_desc *desc, 
     desc->block_bytes = m->block_bytes;
     for (i = 0; i < m->lines; i++) desc->timelines[i] = names[i];
     if (!m->described) {
+        desc->flags |= model_field_flags(&m->field[0]);
         desc->type = m->field[0].type;
         memcpy(desc->shape, m->field[0].shape, sizeof desc->shape);
         return;
@@ -299,8 +367,13 @@ static inline void model_describe(const model_stream *m, sst_stream_desc *desc, 
         const model_field *f = &m->field[i];
         field[i].name = f->name[0] != '\0' ? f->name : NULL;
         field[i].type = f->type;
+        field[i].flags = model_field_flags(f);
         field[i].offset = f->offset;
         memcpy(field[i].shape, f->shape, sizeof f->shape);
+    }
+    if (m->fields == 1 && m->field[0].value_style == 1) {       /* whoever says it */
+        desc->flags |= field[0].flags;
+        field[0].flags = 0;
     }
     desc->fields = field;
     desc->field_count = m->fields;
@@ -311,7 +384,8 @@ static inline bool model_alike(const model_stream *a, const model_stream *b) {
     if (a->flags != b->flags || a->lines != b->lines || a->fields != b->fields) return false;
     for (i = 0; i < a->fields; i++) {
         const model_field *f = &a->field[i], *g = &b->field[i];
-        if (f->type != g->type || memcmp(f->shape, g->shape, sizeof f->shape) != 0) return false;
+        if (f->type != g->type || f->ragged != g->ragged) return false;
+        if (memcmp(f->shape, g->shape, sizeof f->shape) != 0) return false;
     }
     return true;
 }
@@ -366,9 +440,31 @@ static inline void model_fill_small(sst_type type, uint8_t *item, uint64_t *rand
     }
 }
 
-static inline void model_fill(const model_field *f, uint8_t *row, uint64_t *random) {
+/* UTF-8 of so many bytes: every length of a character, and NULs. */
+static inline void model_fill_text(uint8_t *text, size_t size, uint64_t *random) {
+    static const uint32_t least[4] = {0, 0x80, 0x800, 0x10000};
+    static const uint32_t most[4] = {0x7F, 0x7FF, 0xFFFF, 0x10FFFF};
+    static const uint8_t lead[4] = {0, 0xC0, 0xE0, 0xF0};
+    while (size > 0) {
+        size_t n = (size_t)test_below(random, size < 4 ? size : 4), i;      /* and one more */
+        uint32_t code = least[n] + (uint32_t)test_below(random, most[n] - least[n] + 1);
+        if (test_below(random, 9) == 0) code = test_below(random, 2) == 0 ? least[n] : most[n];
+        if (code >= 0xD800 && code < 0xE000) code = 0xD7FF;
+        text[0] = (uint8_t)(lead[n] | code >> (6 * n));
+        for (i = 1; i <= n; i++) text[i] = (uint8_t)(0x80 | (code >> (6 * (n - i)) & 63));
+        text += n + 1;
+        size -= n + 1;
+    }
+}
+
+/* count: of the shape; 1 of a fixed field. */
+static inline void model_fill(const model_field *f, uint8_t *row, size_t count, uint64_t *random) {
     size_t i;
-    for (i = 0; i < f->items; i++) {
+    if (f->type == SST_TEXT) {
+        model_fill_text(row, count, random);
+        return;
+    }
+    for (i = 0; i < f->items * count; i++) {
         if (f->value_style == 0) model_fill_small(f->type, row + i * f->item_bytes, random);
         else model_fill_item(f->type, row + i * f->item_bytes, random);
     }
@@ -436,6 +532,67 @@ static inline void *model_grow(void *memory, size_t size) {
     return memory;
 }
 
+static inline void model_field_reserve(model_field *f, uint64_t rows) {
+    bool fresh = f->starts == NULL;
+    if (!f->ragged) {
+        f->values = (uint8_t *)model_grow(f->values, model_place(f, rows));
+        return;
+    }
+    f->starts = (uint32_t *)model_grow(f->starts, (size_t)(rows + 1) * 4);
+    if (!fresh) return;
+    f->starts[0] = 0;
+    f->room = 64;
+    f->values = (uint8_t *)model_grow(f->values, f->room);
+}
+
+/* Gives a ragged field's row, the last one so far, so many items, and says where they go. */
+static inline uint8_t *model_make_items(model_field *f, uint64_t row, size_t count) {
+    size_t need;
+    f->starts[row + 1] = f->starts[row] + (uint32_t)count;
+    need = model_place(f, row + 1);
+    if (need > f->room) {
+        while (f->room < need) f->room *= 2;
+        f->values = (uint8_t *)model_grow(f->values, f->room);
+    }
+    return f->values + model_place(f, row);
+}
+
+/* How many items a row has: few, none, or more than fit a half, a quarter of a block, a block. */
+static inline size_t model_next_count(const model_stream *m, const model_field *f,
+                                      uint64_t *random) {
+    uint64_t kind = test_below(random, 128), large = m->large, bytes = test_below(random, 24);
+    if (f->count_style == 1) bytes = bytes < 6 ? bytes * 3 : 0;
+    if (f->count_style == 2) bytes = test_below(random, 24 + large / 32);
+    if (f->count_style == 3) return 3;
+    if (large != 0 && kind < 3) bytes = test_below(random, large / 4);
+    if (large != 0 && kind == 3) bytes = large / 4 + test_below(random, large / 4);
+    if (large != 0 && kind == 4) bytes = large + test_below(random, large);
+    if (test_below(random, 2) == 0) bytes += f->row_bytes - 1;
+    return (size_t)(bytes / f->row_bytes);
+}
+
+/* A key of any kind, for the row behind the last one; a few of them come often. */
+static inline void model_next_key(model_stream *m, uint64_t row, uint64_t *random) {
+    static const uint8_t kinds[4] = {SST_KEY_I64, SST_KEY_I64, SST_KEY_TEXT, SST_KEY_BYTES};
+    uint8_t kind = kinds[test_below(random, 4)];
+    size_t size = (size_t)test_below(random, 12);
+    uint8_t *key;
+    m->row_flags[row] = 0;
+    if (!model_keyed(m)) {
+        model_make_items(&m->key, row, 0);
+        return;
+    }
+    if (test_below(random, 8) == 0) m->row_flags[row] = SST_ROW_REMOVED;
+    if (m->large != 0 && test_below(random, 60) == 0) size = (size_t)test_below(random, 1000);
+    if (m->large != 0 && test_below(random, 800) == 0) size = SST_MAX_NAME;
+    if (kind == SST_KEY_I64) size = 8;
+    key = model_make_items(&m->key, row, size + 1);
+    key[0] = kind;
+    if (kind == SST_KEY_TEXT) model_fill_text(key + 1, size, random);
+    else if (test_below(random, 2) == 0) memset(key + 1, (int)test_below(random, 4), size);
+    else while (size > 0) key[size--] = (uint8_t)test_random(random);
+}
+
 static inline void model_reserve(model_stream *m, uint64_t rows) {
     uint64_t capacity = m->capacity;
     uint32_t k;
@@ -443,10 +600,9 @@ static inline void model_reserve(model_stream *m, uint64_t rows) {
     while (capacity < rows) capacity = capacity * 2 + 16;
     m->times = (int64_t *)model_grow(m->times, (size_t)capacity * 8);
     m->tags = (uint32_t *)model_grow(m->tags, (size_t)capacity * 4);
-    for (k = 0; k < m->fields; k++) {
-        model_field *f = &m->field[k];
-        f->values = (uint8_t *)model_grow(f->values, model_place(f, capacity));
-    }
+    m->row_flags = (uint8_t *)model_grow(m->row_flags, (size_t)capacity);
+    model_field_reserve(&m->key, capacity);
+    for (k = 0; k < m->fields; k++) model_field_reserve(&m->field[k], capacity);
     for (k = 0; k < m->lines; k++) {
         m->line[k] = (int64_t *)model_grow(m->line[k], (size_t)capacity * 8);
     }
@@ -467,9 +623,22 @@ static inline uint64_t model_prepare(model_stream *m, uint64_t want, uint64_t *r
         if (model_tagged(m) && test_below(random, 4) != 0) {
             m->tags[row] = (uint32_t)(test_random(random) >> test_below(random, 64));
         }
-        for (k = 0; k < m->fields; k++) model_fill(&m->field[k], model_value(m, k, row), random);
+        model_next_key(m, row, random);
+        for (k = 0; k < m->fields; k++) {
+            model_field *f = &m->field[k];
+            size_t count = f->ragged ? model_next_count(m, f, random) : 1;
+            if (f->ragged) model_make_items(f, row, count);
+            model_fill(f, model_value(m, k, row), count, random);
+        }
     }
     return i;
+}
+
+static inline void model_borrow_value(model_field *f, uint64_t to, const model_field *from,
+                                      uint64_t at) {
+    size_t size = model_place(from, at + 1) - model_place(from, at);
+    if (f->ragged) model_make_items(f, to, model_count(from, at));
+    memcpy(f->values + model_place(f, to), from->values + model_place(from, at), size);
 }
 
 /* The prepared rows become copies of others: of another stream like m, or of m itself. */
@@ -483,9 +652,10 @@ static inline void model_borrow(model_stream *m, const model_stream *from, uint6
         m->times[to] = from->times[at];
         m->tags[to] = from->tags[at];
         for (k = 0; k < m->lines; k++) m->line[k][to] = from->line[k][at];
+        m->row_flags[to] = from->row_flags[at];
+        model_borrow_value(&m->key, to, &from->key, at);
         for (k = 0; k < m->fields; k++) {
-            memcpy(model_value(m, k, to), model_value(from, k, at),
-                   model_value_bytes(from, k, at));
+            model_borrow_value(&m->field[k], to, &from->field[k], at);
         }
     }
 }
@@ -495,6 +665,25 @@ typedef struct model_parts {
     int64_t lines[SST_MAX_TIMELINES];
     sst_cell cells[MODEL_FIELDS];
 } model_parts;
+
+/* The key of a row, as sst_append_row is given it. */
+static inline sst_key model_key(const model_stream *m, uint64_t row) {
+    const uint8_t *bytes = m->key.values + model_place(&m->key, row);
+    sst_key key;
+    memset(&key, 0, sizeof key);
+    if (!model_keyed(m)) return key;
+    key.kind = bytes[0];
+    key.size = (uint32_t)model_count(&m->key, row) - 1;
+    key.bytes = bytes + 1;
+    if (key.kind == SST_KEY_I64) {
+        key.number = (int64_t)ssti_get64(bytes + 1);
+        key.size = (uint32_t)row;               /* means nothing */
+        key.bytes = NULL;
+    } else if (key.size == 0 && (row & 1) != 0) {
+        key.bytes = NULL;
+    }
+    return key;
+}
 
 /* A row for sst_append_row: a value if there is one field, else cells, which are there anyway. */
 static inline sst_row model_row(const model_stream *m, uint64_t row, model_parts *parts) {
@@ -506,10 +695,16 @@ static inline sst_row model_row(const model_stream *m, uint64_t row, model_parts
     for (k = 0; k < m->fields; k++) {
         parts->cells[k].data = model_value(m, k, row);
         parts->cells[k].count = (size_t)((row + k) & 1);        /* both stand for a fixed value */
+        if (!m->field[k].ragged) continue;
+        parts->cells[k].count = model_count(&m->field[k], row);
+        if (parts->cells[k].count == 0 && (row & 1) != 0) parts->cells[k].data = NULL;
     }
     out.time = m->times[row];
     out.tag = m->tags[row];
+    out.key = model_key(m, row);
+    out.flags = m->row_flags[row];
     out.timelines = m->lines > 0 ? parts->lines : NULL;
+    if (m->fields == 1) out.count = parts->cells[0].count;
     if (m->fields == 1) out.value = parts->cells[0].data;
     else out.cells = parts->cells;
     return out;
@@ -528,12 +723,22 @@ static inline sst_view model_view(const model_stream *m, uint64_t first, uint64_
     uint32_t k;
     memset(&view, 0, sizeof view);
     memset(columns, 0, MODEL_FIELDS * sizeof *columns);
-    for (k = 0; k < m->fields; k++) columns[k].values = model_value(m, k, first);
+    for (k = 0; k < m->fields; k++) {
+        const model_field *f = &m->field[k];
+        columns[k].values = f->ragged ? f->values : model_value(m, k, first);
+        if (f->ragged) columns[k].offsets = f->starts + first;
+    }
     for (k = 0; k < m->lines; k++) view.timelines[k] = m->line[k] + first;
     view.count = rows;
     view.times = model_timed(m) ? m->times + first : NULL;
     view.tags = model_tagged(m) ? m->tags + first : NULL;
+    if (model_keyed(m)) {
+        view.key_offsets = m->key.starts + first;
+        view.keys = m->key.values;
+        view.row_flags = m->row_flags + first;
+    }
     view.values = columns[0].values;
+    view.offsets = columns[0].offsets;
     view.columns = columns;
     view.column_count = m->fields;
     return view;
@@ -662,7 +867,8 @@ typedef struct model_hold {
     model_range range;
     const int64_t *times, *line[SST_MAX_TIMELINES];
     const uint32_t *tags;
-    sst_column column[MODEL_FIELDS];
+    const uint8_t *row_flags;
+    sst_column column[MODEL_FIELDS], keys;
 } model_hold;
 
 typedef struct model_holds {
@@ -688,7 +894,13 @@ static inline bool model_same_times(const int64_t *got, const int64_t *want, uin
 static inline bool model_same_column(const model_field *f, uint64_t first, uint64_t count,
                                      const sst_column *got) {
     size_t start = model_place(f, first), end = model_place(f, first + count);
-    return memcmp(got->values, f->values + start, end - start) == 0;
+    const uint8_t *values = (const uint8_t *)got->values;
+    uint64_t i;
+    for (i = 0; i < count && f->ragged; i++) {
+        if (got->offsets[i + 1] - got->offsets[i] != model_count(f, first + i)) return false;
+    }
+    if (f->ragged) values += got->offsets[0] * f->row_bytes;
+    return memcmp(values, f->values + start, end - start) == 0;
 }
 
 static inline bool model_same_rows(const model_hold *h) {
@@ -707,6 +919,10 @@ static inline bool model_same_rows(const model_hold *h) {
     if (model_tagged(m) && memcmp(h->tags, m->tags + r->first, (size_t)r->count * 4) != 0) {
         return false;
     }
+    if (model_keyed(m)) {
+        if (memcmp(h->row_flags, m->row_flags + r->first, (size_t)r->count) != 0) return false;
+        if (!model_same_column(&m->key, r->first, r->count, &h->keys)) return false;
+    }
     for (k = 0; k < m->fields; k++) {
         if (!model_same_column(&m->field[k], r->first, r->count, &h->column[k])) return false;
     }
@@ -720,7 +936,8 @@ static inline bool model_check_columns(const model_stream *m, const sst_view *vi
     ok = ok && MODEL(view->columns[0].offsets == view->offsets);
     for (k = 0; ok && k < m->fields; k++) {
         const sst_column *c = &view->columns[k];
-        ok = MODEL(c->values != NULL && c->offsets == NULL);
+        ok = MODEL(c->values != NULL && (c->offsets != NULL) == m->field[k].ragged);
+        ok = ok && MODEL((uintptr_t)c->offsets % 4 == 0);
         ok = ok && MODEL((uintptr_t)c->values % m->field[k].item_bytes == 0);
     }
     return ok;
@@ -733,7 +950,10 @@ static inline bool model_check_pointers(const model_stream *m, const sst_view *v
     ok = ok && MODEL((uintptr_t)view->times % 8 == 0);
     ok = ok && MODEL((view->tags != NULL) == model_tagged(m));
     ok = ok && MODEL((uintptr_t)view->tags % 4 == 0);
-    ok = ok && MODEL(view->key_offsets == NULL && view->keys == NULL && view->row_flags == NULL);
+    ok = ok && MODEL((view->key_offsets != NULL) == model_keyed(m));
+    ok = ok && MODEL((view->keys != NULL) == model_keyed(m));
+    ok = ok && MODEL((view->row_flags != NULL) == model_keyed(m));
+    ok = ok && MODEL((uintptr_t)view->key_offsets % 4 == 0);
     for (k = 0; ok && k < SST_MAX_TIMELINES; k++) {
         ok = MODEL((view->timelines[k] != NULL) == (k < m->lines));
         ok = ok && MODEL((uintptr_t)view->timelines[k] % 8 == 0);
@@ -754,6 +974,9 @@ static inline bool model_check_view(const model_source *s, const sst_view *view,
     hold.range = *range;
     hold.times = view->times;
     hold.tags = view->tags;
+    hold.row_flags = view->row_flags;
+    hold.keys.values = view->keys;
+    hold.keys.offsets = view->key_offsets;
     for (k = 0; k < m->fields; k++) hold.column[k] = view->columns[k];
     for (k = 0; k < SST_MAX_TIMELINES; k++) hold.line[k] = view->timelines[k];
     if (!MODEL(model_same_rows(&hold))) return false;
@@ -900,7 +1123,7 @@ static inline void model_query_sample(const model_source *s, uint64_t *random) {
     for (i = 0; i < n; i++) times[i] = model_pick_time(m->times, m->rows, random);
     result = model_sample(s, field, times, n, how, want_values ? values : NULL,
                           want_rows ? rows : NULL, test_below(random, 2) == 0);
-    if (linear && f->type == SST_BOOL) {
+    if ((f->ragged && (want_values || result != SST_OK)) || (linear && f->type == SST_BOOL)) {
         if (n > 0) MODEL_INT(result, SST_ERR_TYPE);
         n = 0;
     } else if (!MODEL_INT(result, SST_OK)) {
@@ -938,10 +1161,11 @@ static inline void model_query_gather_bad(const model_source *s, uint64_t *rando
     memset(values, 0xA5, size);
     memset(times, 0xA5, sizeof times);
     if (field > 0) {
-        MODEL_INT(sst_gather_field(s->handle, field, rows, 3, values), SST_ERR_ARG);
+        MODEL_INT(sst_gather_field(s->handle, field, rows, 3, values),
+                  m->field[field].ragged ? SST_ERR_TYPE : SST_ERR_ARG);
     } else {
-        MODEL_INT(sst_gather(s->handle, rows, 3, values, model_timed(m) ? times : NULL),
-                  SST_ERR_ARG);
+        MODEL_INT(sst_gather(s->handle, rows, 3, m->field[0].ragged ? NULL : values,
+                             model_timed(m) ? times : NULL), SST_ERR_ARG);
     }
     for (i = 0; i < size; i++) MODEL(values[i] == 0xA5);
     for (i = 0; i < 3; i++) MODEL(times[i] == (int64_t)0xA5A5A5A5A5A5A5A5u);
@@ -952,7 +1176,8 @@ static inline void model_query_gather(const model_source *s, uint64_t *random) {
     const model_stream *m = s->model;
     uint32_t field = (uint32_t)test_below(random, m->fields);
     bool whole = field == 0 && test_below(random, 4) != 0;      /* sst_gather */
-    bool want_values = !whole || !model_timed(m) || test_below(random, 4) != 0;
+    bool ragged = m->field[field].ragged;
+    bool want_values = !whole || !model_timed(m) || test_below(random, ragged ? 2 : 4) != 0;
     bool want_times = whole && model_timed(m) && (!want_values || test_below(random, 2) != 0);
     size_t n = (size_t)test_below(random, MODEL_TIMES), i, cell = m->field[field].row_bytes;
     int64_t rows[MODEL_TIMES], times[MODEL_TIMES];
@@ -962,7 +1187,8 @@ static inline void model_query_gather(const model_source *s, uint64_t *random) {
     if (!whole) result = sst_gather_field(s->handle, field, rows, n, values);
     else result = sst_gather(s->handle, rows, n, want_values ? values : NULL,
                              want_times ? times : NULL);
-    if (!MODEL_INT(result, SST_OK)) n = 0;
+    if (!MODEL_INT(result, ragged && want_values ? SST_ERR_TYPE : SST_OK)) n = 0;
+    if (ragged && want_values) n = 0;
     for (i = 0; i < n; i++) {
         const uint8_t *got = values + i * cell;
         if (want_times) MODEL_INT(times[i], rows[i] < 0 ? 0 : m->times[rows[i]]);
@@ -1045,16 +1271,21 @@ static inline void model_query_snapshot(const model_source *s, size_t n, uint64_
     int64_t times[2], rows[2 * MODEL_STREAMS], want;
     sst_stream *handles[MODEL_STREAMS];
     sst_view views[MODEL_STREAMS];
+    bool ragged = false;
+    int result;
     size_t i, k;
     for (i = 0; i < n; i++) handles[i] = s[i].handle;
     for (k = 0; k < 2; k++) times[k] = model_pick_time(m->times, m->rows, random);
-    MODEL_INT(sst_snapshot_rows(handles, n, times, 2, rows), SST_OK);
+    for (i = 0; i < n; i++) ragged = ragged || s[i].model->field[0].ragged;
+    result = sst_snapshot_rows(handles, n, times, 2, rows);
+    if (!ragged || result != SST_ERR_TYPE) MODEL_INT(result, SST_OK);
     if (!MODEL_INT(sst_snapshot(handles, n, times[0], views), SST_OK)) return;
     for (i = 0; i < n; i++) {
         model_range range = {0, 1, -1, 0};
         for (k = 0; k < 2; k++) {
             want = model_find(s[i].model->times, s[i].model->rows, times[k], SST_AT_OR_BEFORE);
-            MODEL_INT(rows[k * n + i], want);
+            if (result == SST_OK) MODEL_INT(rows[k * n + i], want);
+            rows[k * n + i] = want;
         }
         if (rows[i] < 0) {
             model_check_empty(s[i].model, &views[i]);
@@ -1152,6 +1383,7 @@ static inline void model_check_fields(const model_stream *m, const sst_stream_de
     if (desc->fields == NULL) {
         const model_field *f = &m->field[0];
         MODEL(m->fields == 1 && f->name[0] == '\0' && desc->field_count == 0);
+        MODEL(f->silent || ((desc->flags & SST_RAGGED) != 0) == f->ragged);
         MODEL(desc->type == f->type && memcmp(desc->shape, f->shape, sizeof f->shape) == 0);
         return;
     }
@@ -1161,7 +1393,7 @@ static inline void model_check_fields(const model_stream *m, const sst_stream_de
         const sst_field *got = &desc->fields[k];
         MODEL(got->type == f->type && memcmp(got->shape, f->shape, sizeof f->shape) == 0);
         MODEL(got->name == NULL ? f->name[0] == '\0' : strcmp(got->name, f->name) == 0);
-        MODEL(got->flags == 0);
+        MODEL(got->flags == (f->ragged ? SST_RAGGED : 0) || (f->silent && got->flags == 0));
     }
 }
 
@@ -1179,7 +1411,8 @@ static inline void model_query_info(const model_source *s) {
     MODEL_INT(first, times ? m->times[0] : 0);
     MODEL_INT(last, times ? m->times[m->rows - 1] : 0);
     MODEL(desc.name != NULL && strcmp(desc.name, m->name) == 0);
-    MODEL(desc.time_unit == m->unit && desc.flags == m->flags && desc.codec == SST_CODEC_RAW);
+    MODEL(desc.time_unit == m->unit && desc.codec == SST_CODEC_RAW);
+    MODEL((desc.flags & ~(uint32_t)(m->fields == 1 ? SST_RAGGED : 0)) == m->flags);
     for (k = 0; k < SST_MAX_TIMELINES; k++) {
         if (!MODEL((desc.timelines[k] != NULL) == (k < m->lines)) || k >= m->lines) break;
         MODEL(strcmp(desc.timelines[k], want.timelines[k]) == 0);

@@ -17,7 +17,7 @@
 #include "walk.h"
 
 #define MAX_BLOCKS 128
-#define MAX_COLUMNS 8
+#define MAX_COLUMNS 12
 
 /* ---- the images --------------------------------------------------------------------------- */
 
@@ -38,7 +38,7 @@ typedef struct fixture {
     uint32_t blocks;
 } fixture;
 
-static fixture small_image, skip_image, kinds_image, piece_image;
+static fixture small_image, skip_image, kinds_image, ragged_image, piece_image;
 
 static void map_columns(fixture *f, const mend_record *r, block_map *b) {
     mend_column c;
@@ -217,6 +217,46 @@ static void make_kinds_image(void) {
     for (i = 0; i < 3; i++) CHECK(mend_count(f->bytes, f->size, MEND_BLOCK, (uint32_t)i + 1) >= 3);
 }
 
+static void make_ragged(model_field *f, int count_style) {
+    f->ragged = true;
+    f->count_style = count_style;
+}
+
+/* Text; points beside fixed values and bytes, with keys; bytes with keys and tags, no times. */
+static void make_ragged_image(void) {
+    fixture *f = &ragged_image;
+    sst_stream *stream[3];
+    sst_store *store;
+    uint64_t random = 13;
+    model_stream *m;
+    int i;
+    m = add_stream(f, "log", SST_TEXT, 0, 1);
+    make_ragged(&m->field[0], 0);
+    m->field[0].silent = true;
+    m->flags = SST_TAGGED;
+    m = add_stream(f, "scan", SST_F32, 3, 0);
+    make_ragged(&m->field[0], 1);
+    add_field(m, SST_I16, 2, "health");
+    add_field(m, SST_BYTES, 0, "raw");
+    make_ragged(&m->field[2], 0);
+    m->flags = SST_KEYED | SST_EQUAL_TIMES;
+    m->repeats = 6;
+    m = add_stream(f, "map", SST_BYTES, 0, 0);
+    make_ragged(&m->field[0], 3);
+    m->flags = SST_KEYED | SST_UNTIMED | SST_TAGGED;
+    for (i = 0; i < 3; i++) model_measure(&f->truth.stream[i]);
+    store = open_streams(f, stream, 512);
+    set_metas(f, store, stream[0]);
+    for (i = 0; i < 3; i++) {
+        append_rows(&f->truth.stream[0], stream[0], 7, &random);
+        append_rows(&f->truth.stream[1], stream[1], 5, &random);
+        append_rows(&f->truth.stream[2], stream[2], 6, &random);
+        CHECK_INT(sst_flush(store), SST_OK);
+    }
+    keep_image(f, store);
+    for (i = 0; i < 3; i++) CHECK(mend_count(f->bytes, f->size, MEND_BLOCK, (uint32_t)i + 1) >= 3);
+}
+
 /* Blocks of more than 64 KiB, with a SKIP before each. */
 static void make_skip_image(void) {
     fixture *f = &skip_image;
@@ -361,6 +401,10 @@ static void check_values(const checked *c, uint32_t block, uint64_t row) {
     uint32_t k;
     for (k = 0; k < c->m->fields; k++) {
         int result = gather_field(c->handle, k, row, value);
+        if (c->m->field[k].ragged) {
+            MODEL_INT(result, SST_ERR_TYPE);
+            continue;
+        }
         check_result(c, block, row, result, column_answer(c, block, MEND_VALUES, k));
         if (result == SST_OK) MODEL(model_same_value(c->m, k, row, value));
     }
@@ -606,6 +650,7 @@ static void undamaged(void) {
     check_damage(&small_image, small_image.size);
     check_damage(&skip_image, skip_image.size);
     check_damage(&kinds_image, kinds_image.size);
+    check_damage(&ragged_image, ragged_image.size);
 }
 
 static void every_bit(void) {
@@ -617,13 +662,15 @@ static void every_bit(void) {
 }
 
 /* A bit of every byte. */
-static void bits_of_kinds(void) {
-    fixture *f = &kinds_image;
+static void some_bits(fixture *f) {
     uint64_t offset;
     for (offset = 0; offset < f->size && !model_failed; offset++) {
         flip(f, offset, (unsigned)(offset * 5 + offset / 64) % 8);
     }
 }
+
+static void bits_of_kinds(void) { some_bits(&kinds_image); }
+static void bits_of_ragged(void) { some_bits(&ragged_image); }
 
 /* In the image with SKIP records: everything but the inside of the large columns, and of those
  * a sample. */
@@ -686,6 +733,7 @@ static void lengths(const fixture *f) {
 
 static void every_length(void) { lengths(&small_image); }
 static void every_length_of_kinds(void) { lengths(&kinds_image); }
+static void every_length_of_ragged(void) { lengths(&ragged_image); }
 
 /* 64-byte units zeroed, written over the next one, exchanged with the next one. */
 static void units(fixture *f) {
@@ -709,6 +757,7 @@ static void units(fixture *f) {
 
 static void every_unit(void) { units(&small_image); }
 static void every_unit_of_kinds(void) { units(&kinds_image); }
+static void every_unit_of_ragged(void) { units(&ragged_image); }
 
 /* How far apart samples lie: `step` in the quick run, a part of it in longer ones. */
 static uint64_t stride(uint64_t step, uint64_t parts) {
@@ -946,11 +995,24 @@ static const uint64_t lies[] = {0, 1, 2, 7, 63, 64, 65, 127, 128, 255, 256, 0x7F
     0x7FFFFFFFFFFFFFFFu, 0x8000000000000000u, 0xFFFFFFFFFFFFFFC0u, 0xFFFFFFFFFFFFFFFFu};
 #define LIES (sizeof lies / sizeof lies[0])
 
+static void check_items_only(const model_stream *m, sst_stream *stream, uint64_t row) {
+    sst_view view;
+    uint32_t k;
+    int result = sst_slice(stream, row, 1, &view);
+    MODEL(result == SST_OK || lost(result));
+    for (k = 0; k < m->fields && result == SST_OK && view.count == 1; k++) {
+        MODEL(model_same_column(&m->field[k], row, 1, &view.columns[k]));
+    }
+}
+
 static void check_row_only(const model_stream *m, sst_stream *stream, uint64_t row) {
     static uint8_t value[4096];
     uint32_t k;
+    if (m->ragged) check_items_only(m, stream, row);
     for (k = 0; k < m->fields; k++) {
-        int result = gather_field(stream, k, row, value);
+        int result;
+        if (m->field[k].ragged) continue;
+        result = gather_field(stream, k, row, value);
         MODEL(result == SST_OK || lost(result) || row >= sst_rows(stream));
         if (result == SST_OK) MODEL(model_same_value(m, k, row, value));
     }
@@ -1163,29 +1225,77 @@ static void lies_in_directories(fixture *f, uint32_t stream, uint32_t columns) {
     }
 }
 
-/* Values in the columns with all checksums right: times that are not sorted, or not those of the
- * header. */
+/* Every block of ragged streams as one view: offsets that are lent are in order, and the items are
+ * there. */
+static void check_block_offsets(const fixture *f) {
+    sst_stream *stream;
+    sst_store *store;
+    sst_view view;
+    uint32_t i, k;
+    if (!MODEL_INT(sst_open_memory(f->work, (size_t)f->size, NULL, &store), SST_OK)) return;
+    for (i = 0; i < f->blocks; i++) {
+        const model_stream *m = &f->truth.stream[f->block[i].stream];
+        if (!MODEL_INT(sst_stream_open(store, m->name, &stream), SST_OK)) break;
+        if (sst_slice(stream, f->block[i].first_row, f->block[i].rows, &view) != SST_OK) continue;
+        for (k = 0; k < m->fields; k++) {
+            if (!m->field[k].ragged) continue;
+            walk_offsets(view.columns[k].offsets, view.columns[k].values, view.count,
+                         m->field[k].row_bytes);
+        }
+        if (model_keyed(m)) walk_offsets(view.key_offsets, view.keys, view.count, 1);
+    }
+    MODEL_INT(sst_close(store), SST_OK);
+}
+
+/* Values in a column with all checksums right. */
+static void lies_in_column(fixture *f, const mend_record *r, const mend_column *c, int bytes) {
+    size_t i, k;
+    for (i = 0; i < LIES; i++) {
+        for (k = 0; k * (size_t)bytes < c->size; k += 1 + r->rows / 3) {
+            uint64_t at = c->start + k * (size_t)bytes;
+            mend_put(f->work + at, lies[i], bytes);
+            mend_block(f->work, r);
+            model_seed = at;
+            model_step = 1000 + i;
+            check_lie_both(f, SAFE);
+            if (bytes == 4) check_block_offsets(f);
+            restore(f);
+        }
+    }
+}
+
+/* Times that are not sorted, or not those of the header. */
 static void lies_in_times(fixture *f, uint32_t streams) {
     mend_record r;
     mend_column c;
     uint32_t nth, stream;
-    size_t i, k;
     for (stream = 1; stream <= streams; stream++) {
         for (nth = 0; nth < 3; nth++) {
             REQUIRE(mend_find(f->bytes, f->size, MEND_BLOCK, stream, nth, &r));
             REQUIRE(mend_column_at(f->work, &r, 0, &c) && c.kind == MEND_TIMES);
-            for (i = 0; i < LIES; i++) {
-                for (k = 0; k * 8 < c.size; k += 1 + r.rows / 3) {
-                    mend_put(f->work + c.start + k * 8, lies[i], 8);
-                    mend_block(f->work, &r);
-                    model_seed = c.start + k * 8;
-                    model_step = 1000 + i;
-                    check_lie_both(f, SAFE);
-                    restore(f);
-                }
+            lies_in_column(f, &r, &c, 8);
+        }
+    }
+}
+
+/* Offsets that are not in order, or that lead beyond the items; keys without a kind. */
+static void lies_in_offsets(fixture *f) {
+    mend_record r;
+    mend_column c;
+    uint32_t stream, i, n = 0;
+    for (stream = 1; stream <= f->truth.count; stream++) {
+        REQUIRE(mend_find(f->bytes, f->size, MEND_BLOCK, stream, 1, &r));
+        for (i = 0; i < mend_columns(f->bytes, &r); i++) {
+            REQUIRE(mend_column_at(f->work, &r, i, &c));
+            if (c.kind == MEND_OFFSETS || c.kind == MEND_KEY_OFFSETS) {
+                lies_in_column(f, &r, &c, 4);
+                n++;
+            } else if (c.kind == MEND_KEYS || c.kind == MEND_ROW_FLAGS) {
+                lies_in_column(f, &r, &c, 1);
             }
         }
     }
+    CHECK(n >= 6);
 }
 
 /* Changes the declaration of a stream: its STREAM record, and its copies in every INDEX. */
@@ -1262,9 +1372,16 @@ static void lies_in_blocks_of_kinds(void) {
     lies_in_times(&kinds_image, 1);
 }
 
+/* The same where rows are ragged, or have keys. */
+static void lies_in_blocks_of_ragged(void) {
+    lies_in_block_headers(&ragged_image);
+    lies_in_directories(&ragged_image, 1, 5);
+    lies_in_directories(&ragged_image, 2, 9);
+    lies_in_offsets(&ragged_image);
+}
+
 /* Every byte of the declarations: flags, number of fields, types, shapes, names. */
-static void lies_in_declarations_of_kinds(void) {
-    fixture *f = &kinds_image;
+static void lies_in_every_declaration(fixture *f) {
     size_t k, step = test_rounds(0, 1000) == 0 ? 4 : 1;
     uint32_t stream;
     uint64_t at;
@@ -1277,6 +1394,9 @@ static void lies_in_declarations_of_kinds(void) {
         }
     }
 }
+
+static void lies_in_declarations_of_kinds(void) { lies_in_every_declaration(&kinds_image); }
+static void lies_in_declarations_of_ragged(void) { lies_in_every_declaration(&ragged_image); }
 
 /* A second stream with the first one's name. */
 static void lie_same_name(void) {
@@ -1461,6 +1581,7 @@ static void files_mapped(void) {
     where = MAPPED;
     damage_in_files(&closed_file);
     damage_in_files(&crashed_file);
+    damage_in_files(&ragged_image);
     pairs_of_units(&closed_file);
     where = IN_MEMORY;
     CHECK(disk.open_handles == 0 && disk.open_maps == 0);
@@ -1470,6 +1591,7 @@ static void files_unmapped(void) {
     where = UNMAPPED;
     damage_in_files(&closed_file);
     damage_in_files(&crashed_file);
+    damage_in_files(&ragged_image);
     pairs_of_units(&closed_file);
     where = IN_MEMORY;
     CHECK(disk.open_handles == 0 && disk.open_maps == 0);
@@ -1852,11 +1974,11 @@ static void store_in_itself(void) {
 }
 
 static void free_images(void) {
-    fixture *f[6] = {&small_image,  &skip_image,  &kinds_image,
+    fixture *f[7] = {&small_image, &skip_image,  &kinds_image, &ragged_image,
                      &piece_image, &closed_file, &crashed_file};
     int i;
     sim_free(&disk);
-    for (i = 0; i < 6; i++) {
+    for (i = 0; i < 7; i++) {
         model_store_free(&f[i]->truth);
         free(f[i]->bytes);
         free(f[i]->work);
@@ -1870,15 +1992,19 @@ int main(void) {
     RUN(make_small_image);
     RUN(make_skip_image);
     RUN(make_kinds_image);
+    RUN(make_ragged_image);
     RUN(make_piece_image);
     RUN(undamaged);
     RUN(every_bit);
     RUN(bits_around_skip);
     RUN(bits_of_kinds);
+    RUN(bits_of_ragged);
     RUN(every_length);
     RUN(every_length_of_kinds);
+    RUN(every_length_of_ragged);
     RUN(every_unit);
     RUN(every_unit_of_kinds);
+    RUN(every_unit_of_ragged);
     RUN(every_pair);
     RUN(random_damage);
     RUN(garbage_behind);
@@ -1900,7 +2026,9 @@ int main(void) {
     RUN(lie_same_name);
     RUN(lies_in_index_of_kinds);
     RUN(lies_in_blocks_of_kinds);
+    RUN(lies_in_blocks_of_ragged);
     RUN(lies_in_declarations_of_kinds);
+    RUN(lies_in_declarations_of_ragged);
     RUN(lies_in_stream_numbers);
     RUN(other_versions);
     RUN(other_record_types);

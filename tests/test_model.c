@@ -100,7 +100,10 @@ static void op_create(run *r) {
 static int spoil_fields(run *r, sst_stream_desc *desc, sst_field *field) {
     sst_field *f = &field[test_below(&r->random, desc->field_count)];
     bool described = desc->fields != NULL;
-    switch (test_below(&r->random, 7)) {
+    bool text = model_is_text(described ? f->type : desc->type);
+    uint64_t fault = test_below(&r->random, 7);
+    if (text && fault == 3) fault = 5;          /* it need not say that it is ragged */
+    switch (fault) {
     case 0:
         if (described) f->type = (sst_type)(f->type % 13 + 1);
         else desc->type = (sst_type)(desc->type % 13 + 1);
@@ -108,15 +111,21 @@ static int spoil_fields(run *r, sst_stream_desc *desc, sst_field *field) {
     case 1:
         if (described) f->shape[0] += 1;
         else desc->shape[0] += 1;
-        return SST_ERR_SHAPE;
+        return text ? SST_ERR_ARG : SST_ERR_SHAPE;
     case 2:
         desc->name = "other";
         f->shape[0] = desc->shape[0] = SST_MAX_ROW_BYTES;
         f->shape[1] = desc->shape[1] = 2;
-        return SST_ERR_LIMIT;
+        return text ? SST_ERR_ARG : SST_ERR_LIMIT;
     case 3:
-        if (described) f->flags |= SST_RAGGED;
-        else desc->flags |= SST_RAGGED;
+        if (((f->flags | desc->flags) & SST_RAGGED) != 0) {
+            f->flags = 0;
+            desc->flags &= ~(uint32_t)SST_RAGGED;
+        } else if (described) {
+            f->flags |= SST_RAGGED;
+        } else {
+            desc->flags |= SST_RAGGED;
+        }
         return SST_ERR_SHAPE;
     case 4:
         f->name = "another";
@@ -144,8 +153,13 @@ static int spoil_fields(run *r, sst_stream_desc *desc, sst_field *field) {
 
 /* Kinds that the stream has not, or that cannot be together. */
 static int spoil_kinds(run *r, sst_stream_desc *desc) {
-    switch (test_below(&r->random, 5)) {
+    switch (test_below(&r->random, 7)) {
     case 0: desc->flags ^= SST_TAGGED; break;
+    case 5: desc->flags ^= SST_KEYED; break;
+    case 6:                                     /* of several fields each says it */
+        if (desc->field_count > 1) desc->flags |= SST_RAGGED;
+        else desc->flags ^= SST_KEYED | SST_TAGGED;
+        break;
     case 1: desc->flags ^= (desc->flags & SST_UNTIMED) != 0 ? SST_UNTIMED : SST_EQUAL_TIMES; break;
     case 2:
         desc->name = "other";
@@ -247,7 +261,7 @@ static int append_as_row(run *r, uint32_t i, uint64_t row) {
     model_parts parts;
     sst_row out = model_row(m, row, &parts);
     if (m->fields == 1) {
-        out.count = (size_t)test_below(&r->random, 2);
+        if (!m->ragged) out.count = (size_t)test_below(&r->random, 2);
         if (chance(r, 2)) {
             out.type = m->field[0].type;
             memcpy(out.shape, m->field[0].shape, sizeof out.shape);
@@ -278,7 +292,7 @@ static int append_typed(sst_stream *stream, sst_type kind, int64_t time, const u
 
 static bool has_typed(const model_stream *m) {
     sst_type type = m->field[0].type;
-    return m->fields == 1 && m->field[0].shape[0] == 0 &&
+    return m->fields == 1 && !m->ragged && m->field[0].shape[0] == 0 &&
            (type == SST_F64 || type == SST_F32 || type == SST_I64 || type == SST_I32 ||
             type == SST_U8 || type == SST_BOOL);
 }
@@ -304,13 +318,23 @@ static int append_plain(run *r, uint32_t i, uint64_t row) {
     return result;
 }
 
+/* sst_append_n. Where there are no items, now and then NULL. */
+static int append_items(run *r, uint32_t i, uint64_t row) {
+    const model_stream *m = &r->model.stream[i];
+    const uint8_t *items = model_value(m, 0, row);
+    size_t count = model_count(&m->field[0], row);
+    return sst_append_n(r->writer[i], m->times[row], count == 0 && chance(r, 2) ? NULL : items,
+                        count);
+}
+
 /* Those functions that take no tag give 0. */
 static int append_one(run *r, uint32_t i, uint64_t row) {
     const model_stream *m = &r->model.stream[i];
     uint64_t form = test_below(&r->random, 3);
-    bool plain = m->fields == 1 || r->made[i];
-    if (m->lines > 0 || form == 0 || !plain) return append_as_row(r, i, row);
+    bool plain = m->ragged ? m->fields == 1 : m->fields == 1 || r->made[i];
+    if (!model_simple(m) || form == 0 || !plain) return append_as_row(r, i, row);
     m->tags[row] = 0;
+    if (m->ragged) return append_items(r, i, row);
     if (form == 1 && has_typed(m)) {
         return append_typed(r->writer[i], m->field[0].type, m->times[row],
                             model_value(m, 0, row));
@@ -344,16 +368,40 @@ static int append_array(run *r, uint32_t i, uint64_t rows) {
     return sst_append_rows(r->writer[i], times, model_value(m, 0, m->rows), (size_t)rows);
 }
 
+/* Makes the offsets of rows begin at another number, in memory that the caller frees. */
+static uint32_t *shift_offsets(run *r, const model_field *f, uint64_t first, uint64_t rows,
+                               sst_column *column) {
+    uint32_t *offsets, start = f->starts[first], shift;
+    uint64_t i;
+    if (chance(r, 2)) return NULL;              /* as they are in the model */
+    shift = chance(r, 2) ? start : (uint32_t)test_below(&r->random, (uint64_t)start + 1);
+    offsets = (uint32_t *)model_memory((size_t)(rows + 1) * 4);
+    for (i = 0; i <= rows; i++) offsets[i] = f->starts[first + i] - shift;
+    column->offsets = offsets;
+    column->values = (const uint8_t *)column->values + shift * f->row_bytes;
+    return offsets;
+}
+
 /* The prepared rows as a view of the model's own arrays. */
 static int append_arrays(run *r, uint32_t i, uint64_t rows) {
     const model_stream *m = &r->model.stream[i];
     sst_column columns[MODEL_FIELDS];
     sst_view view = model_view(m, m->rows, rows, columns);
+    uint32_t *made[MODEL_FIELDS], k;
+    int result;
+    for (k = 0; k < m->fields; k++) {
+        made[k] = m->field[k].ragged
+                      ? shift_offsets(r, &m->field[k], m->rows, rows, &columns[k]) : NULL;
+    }
+    view.values = columns[0].values;
+    view.offsets = columns[0].offsets;
     if (m->fields == 1 && chance(r, 2)) {       /* such a view may do without columns */
         view.columns = NULL;
         view.column_count = 0;
     }
-    return sst_append_view(r->writer[i], &view);
+    result = sst_append_view(r->writer[i], &view);
+    for (k = 0; k < m->fields; k++) free(made[k]);
+    return result;
 }
 
 enum { FROM_ARRAY, FROM_ARRAYS, FROM_SOURCE };
@@ -457,7 +505,9 @@ static void op_append(run *r, uint32_t i) {
         return;
     }
     form = test_below(&r->random, 6);
-    if (form < 2 && m->lines == 0 && m->fields == 1) append_many(r, i, rows, FROM_ARRAY, NULL, 0);
+    if (form < 2 && model_simple(m) && m->fields == 1 && !m->ragged && chance(r, 2)) {
+        append_many(r, i, rows, FROM_ARRAY, NULL, 0);
+    }
     else if (form < 2) append_many(r, i, rows, FROM_ARRAYS, NULL, 0);
     else if (form == 2) append_from_store(r, i, rows);
     else append_single(r, i, rows);
@@ -497,7 +547,12 @@ static void bad_order(run *r, uint32_t i) {
     sst_row row = model_row(m, m->rows, &parts);
     if (!late_time(r, m, &row.time)) return;
     MODEL_INT(sst_append_row(r->writer[i], &row), SST_ERR_ORDER);
-    if (m->lines > 0) return;
+    if (!model_simple(m)) return;
+    if (m->ragged) {
+        if (m->fields > 1) return;
+        MODEL_INT(sst_append_n(r->writer[i], row.time, row.value, row.count), SST_ERR_ORDER);
+        return;
+    }
     if (m->fields == 1 || r->made[i]) {
         uint8_t *packed = pack_row(m, m->rows, r->made[i]);
         MODEL_INT(sst_append(r->writer[i], row.time, packed), SST_ERR_ORDER);
@@ -511,24 +566,45 @@ static void bad_typed(run *r, uint32_t i) {
     static const uint8_t zero[8];
     const model_stream *m = &r->model.stream[i];
     sst_type kind = typed[test_below(&r->random, 6)];
-    bool scalar = m->fields == 1 && m->field[0].shape[0] == 0;
+    bool scalar = m->fields == 1 && m->field[0].shape[0] == 0 && !m->ragged;
     int result;
     if (m->lines > 0) return;
-    if (kind == m->field[0].type && scalar) return;
+    if (kind == m->field[0].type && scalar && !model_keyed(m)) return;
     result = append_typed(r->writer[i], kind, m->times[m->rows], zero);
-    if (kind == m->field[0].type) MODEL_INT(result, SST_ERR_SHAPE);
+    if (model_keyed(m) && kind == m->field[0].type && scalar) MODEL_INT(result, SST_ERR_ARG);
+    else if (model_keyed(m)) MODEL(result == SST_ERR_ARG || result == SST_ERR_TYPE ||
+                                   result == SST_ERR_SHAPE);
+    else if (kind == m->field[0].type) MODEL_INT(result, SST_ERR_SHAPE);
     else if (scalar) MODEL_INT(result, SST_ERR_TYPE);
     else MODEL(result == SST_ERR_TYPE || result == SST_ERR_SHAPE);
+}
+
+/* A key that cannot be, or none. */
+static void spoil_key(run *r, sst_key *key) {
+    static const uint8_t bytes[SST_MAX_NAME + 1] = {'k', 0xC3, 0x28};
+    key->kind = SST_KEY_BYTES;
+    key->bytes = bytes;
+    key->size = 3;
+    switch (test_below(&r->random, 5)) {
+    case 0: key->kind = 0; break;
+    case 1: key->kind = SST_KEY_BYTES + 1 + (uint32_t)test_below(&r->random, 400); break;
+    case 2: key->kind = SST_KEY_TEXT; break;
+    case 3: key->bytes = NULL; break;
+    default: key->size = SST_MAX_NAME + 1; break;
+    }
 }
 
 /* One fault in what a row has beside its values. */
 static int spoil_row(run *r, const model_stream *m, sst_row *row) {
     static const int64_t lines[SST_MAX_TIMELINES];
     switch (test_below(&r->random, 4)) {
-    case 0: row->flags = chance(r, 2) ? SST_ROW_REMOVED : 0x40000000u; break;
-    case 1: row->key.kind = SST_KEY_I64; break;
+    case 0: row->flags |= !model_keyed(m) && chance(r, 2) ? SST_ROW_REMOVED : 0x40000000u; break;
+    case 1:
+        if (model_keyed(m)) spoil_key(r, &row->key);
+        else row->key.kind = SST_KEY_I64;
+        break;
     case 2:
-        if (model_tagged(m)) row->key.kind = SST_KEY_BYTES;
+        if (model_tagged(m)) row->key.kind = model_keyed(m) ? 0 : SST_KEY_BYTES;
         else row->tag = 1 + (uint32_t)test_below(&r->random, UINT32_MAX);
         break;
     default: row->timelines = m->lines > 0 ? NULL : lines; break;
@@ -547,12 +623,46 @@ static int spoil_type(run *r, const model_stream *m, sst_row *row) {
     return SST_ERR_SHAPE;
 }
 
+/* One fault in the items of a field: NULL, too many of them, which are not looked at, or text that
+ * is none. */
+static int spoil_items(run *r, const model_field *f, sst_cell *cell) {
+    static const char *const bad[6] = {"\x80", "a\xC3", "\xE2\x82(", "\xED\xA0\x80", "\xC0\x80",
+                                       "ok \xF4\x90\x80\x80"};
+    uint64_t fault = test_below(&r->random, f->type == SST_TEXT ? 5 : 3);
+    cell->count = 1 + (size_t)test_below(&r->random, 5);
+    if (fault == 0) cell->data = NULL;
+    if (fault == 0) return SST_ERR_ARG;
+    if (fault < 3) {
+        cell->data = bad;
+        cell->count = SST_MAX_ROW_BYTES / f->row_bytes + 1;
+        if (sizeof(size_t) > 4 && chance(r, 4)) cell->count = SIZE_MAX / (1 + f->row_bytes);
+        if (sizeof(size_t) > 4 && chance(r, 4)) cell->count = (size_t)UINT32_MAX + 2;
+        return SST_ERR_LIMIT;
+    }
+    cell->data = bad[test_below(&r->random, 6)];
+    cell->count = strlen((const char *)cell->data);
+    return SST_ERR_ARG;
+}
+
+/* sst_append_n with one fault, or to a stream that it is not for. */
+static void bad_items(run *r, uint32_t i) {
+    const model_stream *m = &r->model.stream[i];
+    int64_t time = m->times[m->rows];
+    sst_cell cell = {&time, 1};
+    int want = !model_simple(m) ? SST_ERR_ARG : SST_ERR_SHAPE;
+    MODEL_INT(sst_append_n(NULL, time, &time, 1), SST_ERR_ARG);
+    if (model_simple(m) && model_only_items(m)) want = spoil_items(r, &m->field[0], &cell);
+    MODEL_INT(sst_append_n(r->writer[i], time, cell.data, cell.count), want);
+}
+
 /* sst_append_row with one fault. */
 static void bad_row(run *r, uint32_t i) {
     const model_stream *m = &r->model.stream[i];
     model_parts parts;
     sst_row row = model_row(m, m->rows, &parts);
-    sst_cell *cell = &parts.cells[test_below(&r->random, m->fields)];
+    uint32_t k = (uint32_t)test_below(&r->random, m->fields);
+    const model_field *f = &m->field[k];
+    sst_cell *cell = &parts.cells[k];
     int want = SST_ERR_ARG;
     if (chance(r, 2)) {
         row.cells = parts.cells;
@@ -561,17 +671,27 @@ static void bad_row(run *r, uint32_t i) {
     switch (test_below(&r->random, 7)) {
     case 0: case 1: want = spoil_row(r, m, &row); break;
     case 2: want = spoil_type(r, m, &row); break;
-    case 3: row.value = row.cells = NULL; break;
+    case 3:
+        row.value = row.cells = NULL;
+        row.count = 1;
+        break;
     case 4:                                     /* both, or a value for several fields */
         row.cells = m->fields > 1 && chance(r, 2) ? NULL : parts.cells;
-        row.value = parts.cells[0].data;
+        row.value = &row;
         break;
     case 5:
+        if (f->ragged) {
+            want = spoil_items(r, f, cell);
+            row.count = cell->count;
+            if (row.value != NULL || row.cells == NULL) row.value = cell->data;
+            break;
+        }
         cell->count = row.count = 2;
         want = SST_ERR_SHAPE;
         break;
     default:
         cell->data = NULL;
+        if (f->ragged) cell->count = 1 + (size_t)test_below(&r->random, UINT32_MAX);
         row.cells = parts.cells;
         row.value = NULL;
         break;
@@ -583,7 +703,8 @@ static void bad_pointers(run *r, uint32_t i) {
     const model_stream *m = &r->model.stream[i];
     const uint8_t *value = model_value(m, 0, m->rows);
     int64_t time = m->times[m->rows];
-    int want = m->lines == 0 && m->fields > 1 ? SST_ERR_SHAPE : SST_ERR_ARG;
+    bool other = m->fields > 1 || m->ragged;
+    int want = model_simple(m) && other ? SST_ERR_SHAPE : SST_ERR_ARG;
     MODEL_INT(sst_append(NULL, time, value), SST_ERR_ARG);
     MODEL_INT(sst_append(r->writer[i], time, NULL), SST_ERR_ARG);
     MODEL_INT(sst_append_rows(NULL, &time, value, 1), SST_ERR_ARG);
@@ -592,8 +713,9 @@ static void bad_pointers(run *r, uint32_t i) {
     MODEL_INT(sst_append_row(r->writer[i], NULL), SST_ERR_ARG);
     MODEL_INT(sst_append_view(r->writer[i], NULL), SST_ERR_ARG);
     MODEL_INT(sst_append_f64(NULL, time, 0), SST_ERR_ARG);
-    if (m->fields > 1) MODEL_INT(sst_append_rows(r->writer[i], &time, value, 1), want);
-    if (m->lines > 0) {
+    if (other) MODEL_INT(sst_append_rows(r->writer[i], &time, value, 1), want);
+    if (m->ragged) MODEL_INT(sst_append(r->writer[i], time, value), want);
+    if (!model_simple(m)) {
         MODEL_INT(sst_append(r->writer[i], time, value), SST_ERR_ARG);
         MODEL_INT(sst_append_rows(r->writer[i], &time, value, 1), SST_ERR_ARG);
         if (has_typed(m)) {
@@ -608,37 +730,87 @@ static void bad_writer(run *r, uint32_t i) {
     sst_column columns[MODEL_FIELDS];
     sst_view view = model_view(m, m->rows, 1, columns);
     int64_t time = m->times[m->rows];
-    uint8_t *packed = pack_row(m, m->rows, true);
+    uint8_t *packed = m->ragged ? NULL : pack_row(m, m->rows, true);
     if (r->reader[i] != NULL && r->owner[i]) {
         MODEL_INT(model_append(m, m->rows, r->reader[i]), SST_ERR_STATE);
         MODEL_INT(sst_append_view(r->reader[i], &view), SST_ERR_STATE);
-        if (m->lines == 0) {
+        MODEL_INT(sst_append_n(r->reader[i], time, NULL, 0), SST_ERR_STATE);
+        if (model_simple(m) && !m->ragged) {
             MODEL_INT(sst_append(r->reader[i], time, packed), SST_ERR_STATE);
             MODEL_INT(sst_append_rows(r->reader[i], &time, packed, 1), SST_ERR_STATE);
         }
     }
-    if (!r->made[i] && m->fields > 1 && m->lines == 0) {
+    if (!r->made[i] && m->fields > 1 && model_simple(m) && !m->ragged) {
         MODEL_INT(sst_append(r->writer[i], time, packed), SST_ERR_STATE);
     }
     free(packed);
 }
 
-/* One fault in a view of a prepared row, whose columns are in columns[MODEL_FIELDS]. */
-static void spoil_view(run *r, const model_stream *m, sst_view *view, sst_column *columns) {
+/* Keys for a stream that has none, or one that is missing or cannot be. */
+static void spoil_keys(run *r, const model_stream *m, sst_view *view) {
+    static const uint32_t offsets[3][2] = {{0, 0}, {9, 0}, {0, SST_MAX_NAME + 2}};
+    static uint8_t key[SST_MAX_NAME + 2];
+    uint64_t fault = test_below(&r->random, 7);
+    memset(key, 0, sizeof key);
+    if (!model_keyed(m)) {
+        view->keys = key;
+        if (fault < 3) view->row_flags = key;
+        else view->key_offsets = offsets[0];
+        return;
+    }
+    key[0] = fault < 2 ? SST_KEY_I64 : SST_KEY_BYTES;
+    switch (fault) {
+    case 0: key[0] = (uint8_t)(chance(r, 2) ? 0 : 4 + test_below(&r->random, 250)); break;
+    case 1: break;                              /* a number of another size */
+    case 2: view->key_offsets = NULL; return;
+    case 3: view->row_flags = NULL; return;
+    case 4: view->keys = NULL; return;
+    default: break;
+    }
+    view->keys = key;
+    view->key_offsets = offsets[fault < 2 ? 2 : test_below(&r->random, 3)];
+}
+
+/* One fault in the offsets of a field, the offsets of a fixed one, or text that is none. Returns
+ * what it must be refused with. */
+static int spoil_offsets(run *r, const model_field *f, sst_column *column) {
+    static const uint32_t offsets[3][2] = {{5, 4}, {0, 3}, {UINT32_MAX, 0}};
+    static uint32_t many[2];
+    if (!f->ragged || chance(r, 3)) {
+        column->offsets = f->ragged ? NULL : offsets[0];
+        return SST_ERR_ARG;
+    }
+    column->offsets = offsets[test_below(&r->random, 2) * 2];
+    if (chance(r, 2)) return SST_ERR_ARG;
+    if (f->type == SST_TEXT) {
+        column->values = "a\xC3(";
+        column->offsets = offsets[1];
+        return SST_ERR_ARG;
+    }
+    many[0] = (uint32_t)test_below(&r->random, 1000);
+    many[1] = many[0] + (uint32_t)(SST_MAX_ROW_BYTES / f->row_bytes) + 1;
+    column->offsets = many;
+    return SST_ERR_LIMIT;
+}
+
+/* One fault in a view of a prepared row, whose columns are in columns[MODEL_FIELDS]. Returns what
+ * it must be refused with. */
+static int spoil_view(run *r, const model_stream *m, sst_view *view, sst_column *columns) {
     static const uint32_t number[3];
-    static const uint8_t byte[1];
     static const int64_t time[1];
     uint64_t k = test_below(&r->random, m->fields);
+    int want;
     switch (test_below(&r->random, 8)) {
     case 0: view->times = model_timed(m) ? NULL : time; break;
     case 1: view->tags = model_tagged(m) ? NULL : number; break;
-    case 2: view->keys = byte; view->key_offsets = number; break;
+    case 2: spoil_keys(r, m, view); break;
     case 3: view->column_count = m->fields + 1; break;
     case 4: view->timelines[0] = m->lines > 0 ? NULL : time; break;
     case 5:
-        columns[k].offsets = number;
-        if (k == 0) view->offsets = number;
-        break;
+        want = spoil_offsets(r, &m->field[k], &columns[k]);
+        view->values = columns[0].values;
+        view->offsets = columns[0].offsets;
+        return want;
     case 6:
         columns[k].values = NULL;
         if (k == 0) view->values = NULL;
@@ -648,6 +820,7 @@ static void spoil_view(run *r, const model_stream *m, sst_view *view, sst_column
         if (chance(r, 2)) view->columns = NULL;
         break;
     }
+    return SST_ERR_ARG;
 }
 
 /* Views that do not fit. */
@@ -656,6 +829,7 @@ static void bad_view(run *r, uint32_t i) {
     sst_column columns[MODEL_FIELDS];
     sst_view view = model_view(m, m->rows, 1, columns);
     int64_t late;
+    int want;
     view.count = 0;
     MODEL_INT(sst_append_view(r->writer[i], &view), SST_OK);
     view.count = 1;
@@ -664,20 +838,21 @@ static void bad_view(run *r, uint32_t i) {
         MODEL_INT(sst_append_view(r->writer[i], &view), SST_ERR_ORDER);
         view.times = m->times + m->rows;
     }
-    spoil_view(r, m, &view, columns);
-    MODEL_INT(sst_append_view(r->writer[i], &view), SST_ERR_ARG);
+    want = spoil_view(r, m, &view, columns);
+    MODEL_INT(sst_append_view(r->writer[i], &view), want);
 }
 
 static void op_append_bad(run *r, uint32_t i) {
     model_stream *m = &r->model.stream[i];
     if (m->finished || model_prepare(m, 1, &r->random) == 0) return;
     if (r->deferred) MODEL_INT(sst_poll(r->store), SST_OK);
-    switch (test_below(&r->random, 8)) {
+    switch (test_below(&r->random, 9)) {
     case 0: bad_order(r, i); break;
     case 1: bad_typed(r, i); break;
     case 2: bad_pointers(r, i); break;
     case 3: bad_writer(r, i); break;
     case 4: bad_view(r, i); break;
+    case 5: bad_items(r, i); break;
     default: bad_row(r, i); break;
     }
     MODEL_INT(sst_rows(r->writer[i]), m->rows);
@@ -920,13 +1095,24 @@ static void op_open_image(run *r) {
 
 #else
 
-/* Compacts a store into a file at path, in blocks of some size. */
-static bool compact(run *r, sst_store *source, const char *path) {
+/* Compacts a store into a file at path, in blocks of some size, or one for each stream. */
+static bool compact(run *r, sst_store *source, const char *path, bool *single) {
     sst_options options = r->options;
     options.flags = SST_REPLACE;
-    if (chance(r, 2)) options.flags |= SST_SINGLE_BLOCK;
+    *single = chance(r, 2);
+    if (*single) options.flags |= SST_SINGLE_BLOCK;
     options.block_bytes = chance(r, 3) ? 0 : 512 + (uint32_t)test_below(&r->random, 4000);
     return MODEL_INT(sst_compact(source, path, &options), SST_OK);
+}
+
+/* All rows of a stream that is one block are lent where they are. */
+static void check_single(const snapshot *s) {
+    uint32_t i;
+    sst_view view;
+    for (i = 0; i < s->model.count && !model_failed; i++) {
+        MODEL_INT(sst_slice(s->handle[i], 0, UINT64_MAX, &view), SST_OK);
+        MODEL(view.stable || s->model.stream[i].rows == 0);
+    }
 }
 
 /* Opens the file that is being recorded, a copy as a crash leaves it, one that was recovered and
@@ -936,7 +1122,7 @@ static void op_open_image(run *r) {
                                       SST_NO_MAP | SST_VERIFY};
     int which = (int)test_below(&r->random, 2);
     snapshot *s = &r->snap[which];
-    bool closed = chance(r, 3), compacted = chance(r, 3);
+    bool closed = chance(r, 3), compacted = chance(r, 3), single = false;
     sst_options options = r->options;
     const uint8_t *bytes;
     char path[450];
@@ -950,7 +1136,7 @@ static void op_open_image(run *r) {
     if (!s->live) file_remove(path);
     if (!s->live && !compacted) file_write(path, bytes, size);
     if (compacted) {
-        if (!compact(r, r->store, path)) return;
+        if (!compact(r, r->store, path, &single)) return;
     } else if (!s->live && closed) {
         if (!MODEL_INT(sst_open_append(path, &options, &s->store), SST_OK)) return;
         MODEL_INT(sst_close(s->store), SST_OK);
@@ -968,19 +1154,55 @@ static void op_open_image(run *r) {
     check_names(s->store, &s->model);
     model_check_meta(&s->model.meta, s->store, NULL);
     open_streams(s);
+    if (single && s->aligned && !model_failed) check_single(s);
+}
+
+/* Are rows that are not sealed in the companion? */
+static bool kill_safe(run *r) {
+    sst_info info;
+    return MODEL_INT(sst_store_info(r->store, &info), SST_OK) && info.kill_safe;
+}
+
+static void file_copy(const char *from, const char *to) {
+    FILE *f = fopen(from, "rb");
+    uint8_t *bytes;
+    long end = -1;
+    if (!MODEL(f != NULL)) return;
+    if (fseek(f, 0, SEEK_END) == 0) end = ftell(f);
+    rewind(f);
+    bytes = (uint8_t *)model_memory(end > 0 ? (size_t)end : 0);
+    MODEL(end >= 0 && fread(bytes, 1, (size_t)end, f) == (size_t)end);
+    fclose(f);
+    if (!model_failed) file_write(to, bytes, (size_t)end);
+    free(bytes);
+}
+
+/* The process is killed: file and companion stay as they are, with rows in the tails. */
+static void kill_session(run *r) {
+    char path[2][420], crash[2][420];
+    int i;
+    for (i = 0; i < 2; i++) {
+        snprintf(path[i], sizeof path[i], "%s%s", r->path, i == 0 ? "" : "-live");
+        snprintf(crash[i], sizeof crash[i], "%s.crash%s", r->path, i == 0 ? "" : "-live");
+        file_copy(path[i], crash[i]);
+    }
+    MODEL_INT(sst_close(r->store), SST_OK);
+    file_remove(r->path);
+    for (i = 0; i < 2 && !model_failed; i++) MODEL(rename(crash[i], path[i]) == 0);
 }
 
 /* A live reader sees what is new when it asks; handles and stable views stay. */
-static void op_refresh(run *r) {
-    snapshot *s = &r->snap[test_below(&r->random, 2)];
+static void refresh_snapshot(run *r, snapshot *s) {
     model_store now;
     uint32_t i, before = s->model.count;
-    if (s->store == NULL || !s->live) return;
-    MODEL_INT(sst_flush(r->store), SST_OK);
-    all_sealed(r);
+    if (!kill_safe(r) || chance(r, 3)) {        /* otherwise it reads the tails */
+        MODEL_INT(sst_flush(r->store), SST_OK);
+        all_sealed(r);
+    }
     model_check_holds(&s->holds);
     MODEL_INT(sst_refresh(s->store), SST_OK);
     model_store_copy(&now, &r->model);
+    for (i = 0; i < now.count; i++) now.stream[i].sealed = r->model.stream[i].sealed;
     model_store_free(&s->model);
     s->model = now;
     check_names(s->store, &s->model);
@@ -996,19 +1218,35 @@ static void op_refresh(run *r) {
     }
 }
 
-/* Ends the session, by closing or by a crash, and begins another. */
+/* A reader of a store that is recorded follows it. */
+static void op_refresh(run *r) {
+    snapshot *s = &r->snap[test_below(&r->random, 2)];
+    uint64_t n = 1 + test_below(&r->random, 5);
+    if (s->store == NULL || !s->live) return;
+    refresh_snapshot(r, s);
+    for (; n > 0 && r->model.count > 0 && !model_failed; n--) {
+        op_append(r, (uint32_t)test_below(&r->random, r->model.count));
+        if (!model_failed) refresh_snapshot(r, s);
+    }
+}
+
+/* Ends the session, by closing, by a crash or killed, and begins another. */
 static void op_restart(run *r) {
     char crash[450];
     const uint8_t *bytes;
     size_t size;
     uint32_t i;
-    bool crashed = chance(r, 2);
+    bool crashed, killed;
     model_check_holds(&r->holds);
     memset(&r->holds, 0, sizeof r->holds);
     memset(&r->lent, 0, sizeof r->lent);
+    killed = chance(r, 3) && kill_safe(r);
+    crashed = !killed && chance(r, 2);
     if (crashed && !take_image(r, &bytes, &size)) return;
-    MODEL_INT(sst_close(r->store), SST_OK);
+    if (killed) kill_session(r);
+    else MODEL_INT(sst_close(r->store), SST_OK);
     r->store = NULL;
+    if (killed) r->snap[0].live = r->snap[1].live = false;
     if (crashed) {
         file_path(r, 3, crash, sizeof crash);
         file_write(crash, bytes, size);
