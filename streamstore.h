@@ -76,10 +76,11 @@
  * The tails of a file lie in its COMPANION, `<path>-live`: a shared mapping whose pages belong to
  * the kernel, so that rows survive the process. A tail has two halves: one is filled while the
  * other waits for sst_poll to seal it, or, when it is needed, for append itself. With
- * SST_DEFERRED append never does I/O and takes no memory: both halves full is SST_ERR_BUSY. A
- * row larger than a quarter of options.block_bytes is written as a block at once, whatever the
- * options; and a half without rows is enlarged for ragged rows that it has no room for. The
- * companion is deleted when the file is closed; sst_open_append takes over what a crash left in it.
+ * SST_DEFERRED append never does I/O and takes no memory: both halves full is SST_ERR_BUSY. With
+ * exceptions, whatever the options: a row larger than a quarter of options.block_bytes is written
+ * as a block at once, a half without rows is enlarged for ragged rows that it has no room for, and
+ * a handle keeps memory for its longest key. The companion is deleted when the file is closed;
+ * sst_open_append takes over what a crash left in it.
  *
  * A memory store is the same bytes in memory: sst_image lends them, as one array that can be
  * written to a file with one call and be opened with sst_open_memory on this or any other
@@ -889,10 +890,11 @@ SST_DECL sst_allocator sst_arena_allocator(sst_arena *arena);
 
 /* An upper bound of the bytes that a memory store with these streams (may be NULL when count is
  * 0) takes from an allocator before the first row is sealed: handles, names, tails, and the first
- * `block_bytes` of the image. What it takes later is the image (its size is what sst_image says;
- * grown by doubling, or exactly where there is no memory to double), 48 bytes per block, and, in
- * queries, 4 bytes per block and column and the scratch of views that cannot point into the
- * image. 0: a description is not valid. */
+ * `block_bytes` of the image; of ragged streams while rows have some 50 bytes of items a field, and
+ * keys 64: larger ones let the tail grow earlier. What it takes later is the image (its size is
+ * what sst_image says; grown by doubling, or exactly where there is no memory to double), 48 bytes
+ * per block, and, in queries, 4 bytes per block and column and the scratch of views that cannot
+ * point into the image. 0: a description is not valid. */
 SST_DECL size_t sst_memory_bound(const sst_options *options, const sst_stream_desc *streams,
                                  size_t count);
 
@@ -7865,12 +7867,6 @@ SST_API int sst_append(sst_stream *stream, int64_t time, const void *value) {
     return ssti_append_one(stream, time, bytes);
 }
 
-/* Is a key what the file may have: a kind and a value? */
-static bool ssti_key_sound(const uint8_t *key, uint32_t size) {
-    if (size == 0 || size > SST_MAX_NAME + 1u) return false;
-    return key[0] == SST_KEY_I64 ? size == 9 : key[0] == SST_KEY_TEXT || key[0] == SST_KEY_BYTES;
-}
-
 /* Text may hold NULs, unlike names. */
 static bool ssti_text_sound(const uint8_t *text, size_t size) {
     while (size != 0) {
@@ -7882,6 +7878,13 @@ static bool ssti_text_sound(const uint8_t *text, size_t size) {
         size -= n;
     }
     return true;
+}
+
+/* Is a key what the file may have: a kind and a value? */
+static bool ssti_key_sound(const uint8_t *key, uint32_t size) {
+    if (size == 0 || size > SST_MAX_NAME + 1u) return false;
+    if (key[0] == SST_KEY_TEXT) return ssti_text_sound(key + 1, size - 1);
+    return key[0] == SST_KEY_I64 ? size == 9 : key[0] == SST_KEY_BYTES;
 }
 
 /* Takes one cell of a row: *bytes are those of all so far. */
@@ -8048,9 +8051,10 @@ static int ssti_view_items(sst_stream *stream, uint32_t column, const uint32_t *
     if (offsets == NULL || items == NULL) return SST_ERR_ARG;
     for (i = 0; i < rows; i++) {
         uint32_t n = offsets[i + 1] - offsets[i];
-        if (offsets[i + 1] < offsets[i] || (text && !ssti_text_sound(p + offsets[i], n)) ||
+        if (offsets[i + 1] < offsets[i]) return SST_ERR_ARG;
+        if ((uint64_t)n * c->item_bytes > SST_MAX_ROW_BYTES) return SST_ERR_LIMIT;
+        if ((text && !ssti_text_sound(p + offsets[i], n)) ||
             (c->kind == SSTI_KIND_KEYS && !ssti_key_sound(p + offsets[i], n))) return SST_ERR_ARG;
-        if (s->row_bytes + (uint64_t)n * c->item_bytes > SST_MAX_ROW_BYTES) return SST_ERR_LIMIT;
     }
     stream->in[column - 1] = (const uint8_t *)(offsets + 1);
     stream->in[column] = p;
@@ -8068,11 +8072,31 @@ static int ssti_view_field(sst_stream *stream, uint32_t field, const sst_column 
     return column->values == NULL || column->offsets != NULL ? SST_ERR_ARG : SST_OK;
 }
 
+/* Has every row of a view, whose columns were taken, as few bytes of values as it may have? */
+static bool ssti_view_small(const sst_stream *stream, uint64_t rows) {
+    const ssti_series *s = stream->series;
+    uint64_t i, bytes, fixed = 0;
+    uint32_t f;
+    for (f = 0; f < s->field_count; f++) fixed += s->columns[s->field_columns[f]].row_bytes;
+    for (i = 0; i < rows && s->items_count != 0; i++) {
+        for (f = 0, bytes = fixed; f < s->field_count; f++) {
+            uint32_t c = s->field_columns[f], start, end;
+            if (s->columns[c].item_bytes == 0) continue;
+            memcpy(&end, stream->in[c - 1] + (size_t)i * 4, 4);
+            memcpy(&start, stream->in[c - 1] + (size_t)i * 4 - 4, 4);
+            bytes += (uint64_t)(end - start) * s->columns[c].item_bytes;
+        }
+        if (bytes > SST_MAX_ROW_BYTES) return false;
+    }
+    return true;
+}
+
 /* Has a view the columns of the stream? They become those of the rows. */
 static int ssti_view_take(sst_stream *stream, const sst_view *view, ssti_rows *in) {
     const ssti_series *s = stream->series;
     bool keyed = (s->flags & SST_KEYED) != 0;
     sst_column only;
+    uint64_t row;
     uint32_t i;
     if ((view->times != NULL) != s->timed || (view->key_offsets != NULL) != keyed ||
         (view->keys != NULL) != keyed || (view->row_flags != NULL) != keyed ||
@@ -8086,6 +8110,9 @@ static int ssti_view_take(sst_stream *stream, const sst_view *view, ssti_rows *i
     if (keyed) {
         SSTI_TRY(ssti_view_items(stream, s->key_column, view->key_offsets, view->keys,
                                  view->count));
+        for (row = 0; row < view->count; row++) {
+            if ((view->row_flags[row] & ~(unsigned)SST_ROW_REMOVED) != 0) return SST_ERR_ARG;
+        }
         stream->in[s->key_column + 1] = view->row_flags;
     }
     if (s->field_count == 1 && view->column_count <= 1) {
@@ -8097,7 +8124,7 @@ static int ssti_view_take(sst_stream *stream, const sst_view *view, ssti_rows *i
     for (i = 0; i < s->field_count; i++) {
         SSTI_TRY(ssti_view_field(stream, i, &view->columns[i], view->count));
     }
-    return SST_OK;
+    return ssti_view_small(stream, view->count) ? SST_OK : SST_ERR_LIMIT;
 }
 
 SST_API int sst_append_view(sst_stream *stream, const sst_view *rows) {

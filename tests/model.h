@@ -1123,7 +1123,7 @@ static inline void model_query_sample(const model_source *s, uint64_t *random) {
     for (i = 0; i < n; i++) times[i] = model_pick_time(m->times, m->rows, random);
     result = model_sample(s, field, times, n, how, want_values ? values : NULL,
                           want_rows ? rows : NULL, test_below(random, 2) == 0);
-    if ((f->ragged && (want_values || result != SST_OK)) || (linear && f->type == SST_BOOL)) {
+    if ((f->ragged && want_values) || (linear && f->type == SST_BOOL)) {
         if (n > 0) MODEL_INT(result, SST_ERR_TYPE);
         n = 0;
     } else if (!MODEL_INT(result, SST_OK)) {
@@ -1271,21 +1271,16 @@ static inline void model_query_snapshot(const model_source *s, size_t n, uint64_
     int64_t times[2], rows[2 * MODEL_STREAMS], want;
     sst_stream *handles[MODEL_STREAMS];
     sst_view views[MODEL_STREAMS];
-    bool ragged = false;
-    int result;
     size_t i, k;
     for (i = 0; i < n; i++) handles[i] = s[i].handle;
     for (k = 0; k < 2; k++) times[k] = model_pick_time(m->times, m->rows, random);
-    for (i = 0; i < n; i++) ragged = ragged || s[i].model->field[0].ragged;
-    result = sst_snapshot_rows(handles, n, times, 2, rows);
-    if (!ragged || result != SST_ERR_TYPE) MODEL_INT(result, SST_OK);
+    MODEL_INT(sst_snapshot_rows(handles, n, times, 2, rows), SST_OK);
     if (!MODEL_INT(sst_snapshot(handles, n, times[0], views), SST_OK)) return;
     for (i = 0; i < n; i++) {
         model_range range = {0, 1, -1, 0};
         for (k = 0; k < 2; k++) {
             want = model_find(s[i].model->times, s[i].model->rows, times[k], SST_AT_OR_BEFORE);
-            if (result == SST_OK) MODEL_INT(rows[k * n + i], want);
-            rows[k * n + i] = want;
+            MODEL_INT(rows[k * n + i], want);
         }
         if (rows[i] < 0) {
             model_check_empty(s[i].model, &views[i]);

@@ -474,7 +474,7 @@ static void refused_views(void) {
     sst_store *store = memory_store(4096, 0);
     sst_stream *text = make(store, "text", SST_TEXT, 0), *keyed = make(store, "k", SST_BYTES,
                                                                        SST_KEYED | SST_UNTIMED);
-    const uint32_t back[3] = {0, 3, 1}, large[3] = {0, 1, 0x40000001u}, two[3] = {0, 1, 3},
+    const uint32_t back[3] = {0, 3, 1}, large[3] = {0, 1, 0x40000002u}, two[3] = {0, 1, 3},
                    zero[3] = {0, 0, 1};
     const int64_t times[2] = {1, 2};
     const uint8_t flags[2] = {0, 0}, keys[4] = {SST_KEY_BYTES, SST_KEY_I64, 1, 2};

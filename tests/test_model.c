@@ -748,9 +748,9 @@ static void bad_writer(run *r, uint32_t i) {
 
 /* Keys for a stream that has none, or one that is missing or cannot be. */
 static void spoil_keys(run *r, const model_stream *m, sst_view *view) {
-    static const uint32_t offsets[3][2] = {{0, 0}, {9, 0}, {0, SST_MAX_NAME + 2}};
+    static const uint32_t offsets[4][2] = {{0, 0}, {9, 0}, {0, SST_MAX_NAME + 2}, {0, 3}};
     static uint8_t key[SST_MAX_NAME + 2];
-    uint64_t fault = test_below(&r->random, 7);
+    uint64_t fault = test_below(&r->random, 9);
     memset(key, 0, sizeof key);
     if (!model_keyed(m)) {
         view->keys = key;
@@ -765,6 +765,16 @@ static void spoil_keys(run *r, const model_stream *m, sst_view *view) {
     case 2: view->key_offsets = NULL; return;
     case 3: view->row_flags = NULL; return;
     case 4: view->keys = NULL; return;
+    case 5:                                     /* text that is none */
+        key[0] = SST_KEY_TEXT;
+        key[1] = 0xC3;
+        view->keys = key;
+        view->key_offsets = offsets[3];
+        return;
+    case 6:
+        key[0] = 0x80;
+        view->row_flags = key;
+        return;
     default: break;
     }
     view->keys = key;
@@ -782,7 +792,7 @@ static int spoil_offsets(run *r, const model_field *f, sst_column *column) {
     }
     column->offsets = offsets[test_below(&r->random, 2) * 2];
     if (chance(r, 2)) return SST_ERR_ARG;
-    if (f->type == SST_TEXT) {
+    if (f->type == SST_TEXT && chance(r, 2)) {
         column->values = "a\xC3(";
         column->offsets = offsets[1];
         return SST_ERR_ARG;
