@@ -11864,60 +11864,69 @@ SST_API int sst_sample_field(sst_stream *stream, uint32_t field, const int64_t *
     return ssti_again(stream, result) ? ssti_sample(stream, &in) : result;
 }
 
-#define SSTI_GATHER_BATCH 32u
-#define SSTI_GATHER_BYTES 2048u         /* on their way at once, or four rows */
+#define SSTI_GATHER_AHEAD 64u           /* a power of two: rows on their way at once, at most */
+#define SSTI_GATHER_BYTES 4096u         /* and bytes of them, or four rows */
 
-/* Where rows are in blocks that were looked at before, or NULL. What they need is fetched. */
-static void ssti_gather_begin(const ssti_look *k, uint32_t column, const int64_t *rows, size_t n,
-                              const uint8_t **from) {
-    size_t i, at, bytes = k->series->columns[column].row_bytes;
-    size_t most = bytes < SSTI_GATHER_BYTES ? bytes : SSTI_GATHER_BYTES;
-    uint64_t first = 0, count = 0;          /* of the last block */
-    const uint8_t *ready = NULL;
-    for (i = 0; i < n; i++) {
-        uint64_t row = (uint64_t)rows[i];
-        from[i] = NULL;
-        if (row >= k->sealed) continue;
-        if (row - first >= count) {
-            uint32_t block;
-            ssti_ready r;
-            count = 0;
-            if (ssti_block_of_row(k, row, &block) != SST_OK) continue;
-            ready = ssti_block_ready(k, block, &r) ? ssti_column_ready(&r, column) : NULL;
-            first = r.b->first_row;
-            count = r.b->rows;
-        }
-        if (ready == NULL) continue;
-        from[i] = ready + (size_t)(row - first) * bytes;
-        for (at = 0; at < most; at += 64) ssti_prefetch(from[i] + at);
-        ssti_prefetch(from[i] + most - 1);
-    }
+/* The block of the last row, when it lies in memory and was looked at before. */
+typedef struct ssti_gathering {
+    const ssti_look *k;
+    uint32_t column;
+    size_t row_bytes, fetched;      /* bytes that are fetched of a row */
+    uint64_t first, count;          /* rows of that block; 0: none */
+    const uint8_t *ready;           /* its column */
+} ssti_gathering;
+
+/* Goes to another block. False: the row is in none. */
+static bool ssti_gather_block(ssti_gathering *g, uint64_t row) {
+    uint32_t block;
+    ssti_ready r;
+    g->count = 0;
+    if (row >= g->k->sealed || ssti_block_of_row(g->k, row, &block) != SST_OK) return false;
+    g->ready = ssti_block_ready(g->k, block, &r) ? ssti_column_ready(&r, g->column) : NULL;
+    if (g->ready == NULL) return false;     /* who reads the row looks at it */
+    g->first = r.b->first_row;
+    g->count = r.b->rows;
+    return true;
 }
 
-/* Copies one column of rows in any order; -1: zeros. While some are copied the next are fetched. */
+/* Where a row is, which is fetched, or NULL. */
+SSTI_INLINE const uint8_t *ssti_gather_find(ssti_gathering *g, int64_t number) {
+    uint64_t row = (uint64_t)number;
+    const uint8_t *p;
+    size_t at;
+    if (row - g->first >= g->count && !ssti_gather_block(g, row)) return NULL;
+    p = g->ready + (size_t)(row - g->first) * g->row_bytes;
+    for (at = 0; at < g->fetched; at += 64) ssti_prefetch(p + at);
+    return p;
+}
+
+/* Copies one column of rows in any order; -1: zeros. Rows that come later are fetched meanwhile. */
 static int ssti_gather_column(const ssti_look *k, uint32_t column, const int64_t *rows, size_t n,
                               uint8_t *to) {
     const ssti_column *c = &k->series->columns[column];
-    const uint8_t *from[2][SSTI_GATHER_BATCH];
-    size_t i, at, now, next, batch = SSTI_GATHER_BYTES / c->row_bytes, turn = 0;
-    if (batch < 4) batch = 4;
-    if (batch > SSTI_GATHER_BATCH) batch = SSTI_GATHER_BATCH;
-    now = n < batch ? n : batch;
-    ssti_gather_begin(k, column, rows, now, from[0]);
-    for (at = 0; at < n; at += now, now = next, turn ^= 1) {
-        next = n - at - now < batch ? n - at - now : batch;
-        ssti_gather_begin(k, column, rows + at + now, next, from[turn ^ 1]);
-        for (i = 0; i < now; i++, to += c->row_bytes) {
-            int64_t row = rows[at + i];
-            const uint8_t *p = from[turn][i];
-            if (row < 0) memset(to, 0, c->row_bytes);
-            else if (p == NULL) SSTI_TRY(ssti_fetch(k, column, ssti_one_row((uint64_t)row), to));
-            else {
-                if (c->row_bytes == 8) memcpy(to, p, 8);
-                else if (c->row_bytes == 64) memcpy(to, p, 64);
-                else memcpy(to, p, c->row_bytes);
-                ssti_swap_elements(to, c->row_bytes, c->element);
-            }
+    const uint8_t *from[SSTI_GATHER_AHEAD];
+    size_t bytes = c->row_bytes, ahead = SSTI_GATHER_BYTES / bytes, i;
+    ssti_gathering g;
+    memset(&g, 0, sizeof g);
+    g.k = k;
+    g.column = column;
+    g.row_bytes = bytes;
+    g.fetched = bytes < SSTI_GATHER_BYTES ? bytes : SSTI_GATHER_BYTES;
+    if (ahead < 4) ahead = 4;
+    if (ahead >= SSTI_GATHER_AHEAD) ahead = SSTI_GATHER_AHEAD - 1;
+    for (i = 0; i < n && i < ahead; i++) from[i] = ssti_gather_find(&g, rows[i]);
+    for (i = 0; i < n; i++, to += bytes) {
+        const uint8_t *p = from[i % SSTI_GATHER_AHEAD];
+        if (n - i > ahead) {
+            from[(i + ahead) % SSTI_GATHER_AHEAD] = ssti_gather_find(&g, rows[i + ahead]);
+        }
+        if (rows[i] < 0) memset(to, 0, bytes);
+        else if (p == NULL) SSTI_TRY(ssti_fetch(k, column, ssti_one_row((uint64_t)rows[i]), to));
+        else {
+            if (bytes == 8) memcpy(to, p, 8);
+            else if (bytes == 64) memcpy(to, p, 64);
+            else memcpy(to, p, bytes);
+            ssti_swap_elements(to, bytes, c->element);
         }
     }
     return SST_OK;
@@ -11968,6 +11977,32 @@ SST_API int sst_gather_field(sst_stream *stream, uint32_t field, const int64_t *
 
 /* ---- many streams at once ---- */
 
+#define SSTI_SNAPSHOT_BATCH 16u
+
+/* The rows of a batch of streams that are found the quick way: as in ssti_sample_batch, what one
+ * step needs is fetched while the others are at the step before. */
+static void ssti_snapshot_quick(sst_stream *const *streams, size_t n, int64_t time,
+                                sst_view *views, bool *found) {
+    ssti_look k[SSTI_SNAPSHOT_BATCH];
+    ssti_spot spot[SSTI_SNAPSHOT_BATCH];
+    const ssti_table *t[SSTI_SNAPSHOT_BATCH];
+    size_t i;
+    for (i = 0; i < n; i++) {
+        t[i] = ssti_look_quick(&k[i], streams[i]);
+        ssti_spot_reset(&spot[i]);
+        found[i] = ssti_spot_covered(&k[i], t[i], time);
+    }
+    for (i = 0; i < n; i++) {
+        if (found[i]) found[i] = ssti_spot_begin(&k[i], t[i], time, &spot[i]);
+    }
+    for (i = 0; i < n; i++) {
+        if (found[i]) found[i] = ssti_spot_search(&k[i], time, &spot[i]);
+        if (!found[i]) continue;
+        found[i] = ssti_view_quick(streams[i], &spot[i].ready, ssti_one_row(spot[i].row),
+                                   &views[i]);
+    }
+}
+
 SST_API int sst_snapshot(sst_stream *const *streams, size_t n, int64_t time, sst_view *views) {
     size_t i, k;
     if (n != 0 && (streams == NULL || views == NULL)) return SST_ERR_ARG;
@@ -11977,9 +12012,15 @@ SST_API int sst_snapshot(sst_stream *const *streams, size_t n, int64_t time, sst
             if (streams[k] == streams[i]) return SST_ERR_ARG;
         }
     }
-    for (i = 0; i < n; i++) {
-        int result = sst_at(streams[i], time, &views[i]);
-        if (result != SST_OK && result != SST_ERR_NOT_FOUND) return result;
+    for (i = 0; i < n; i += k) {
+        bool found[SSTI_SNAPSHOT_BATCH];
+        size_t at;
+        k = n - i < SSTI_SNAPSHOT_BATCH ? n - i : SSTI_SNAPSHOT_BATCH;
+        ssti_snapshot_quick(streams + i, k, time, views + i, found);
+        for (at = i; at < i + k; at++) {
+            int result = found[at - i] ? SST_OK : sst_at(streams[at], time, &views[at]);
+            if (result != SST_OK && result != SST_ERR_NOT_FOUND) return result;
+        }
     }
     return SST_OK;
 }
@@ -13032,7 +13073,8 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
 #undef SSTI_NEAR_ROWS
 #undef SSTI_SAMPLE_BATCH
 #undef SSTI_SAMPLE_LANES
-#undef SSTI_GATHER_BATCH
+#undef SSTI_GATHER_AHEAD
+#undef SSTI_SNAPSHOT_BATCH
 #undef SSTI_GATHER_BYTES
 #undef SSTI_COPY_BYTES
 #undef SSTI_COPY_ROWS
