@@ -10511,7 +10511,7 @@ static int ssti_items_count(const ssti_look *look, uint32_t column, ssti_range r
                 n = ssti_half_fetch(s, &s->halves[i], column - 1, ssti_one_row(f.rows.first),
                                     (uint8_t *)&span[1]);
             }
-            if (SSTI_RACE(n == 0)) SSTI_TRY(ssti_fetch_miss(&f));
+            if (n == 0) SSTI_TRY(ssti_fetch_miss(&f));
             else *count += span[1] - span[0];
         }
         f.rows.first += n;
@@ -10552,7 +10552,7 @@ static int ssti_fetch_items(const ssti_look *look, uint32_t column, ssti_range r
                 n = ssti_half_fetch_items(s, &s->halves[i], column, f.rows.first, bytes.count,
                                           to);
             }
-            if (SSTI_RACE(n == 0)) {
+            if (n == 0) {
                 SSTI_TRY(ssti_fetch_miss(&f));
                 continue;
             }

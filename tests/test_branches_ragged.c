@@ -346,6 +346,35 @@ static void no_room(void) {
     }
 }
 
+/* A half that is being changed for good: rows that are nowhere end the search. */
+static void rows_nowhere(void) {
+    sst_store *store = memory_store(4096, 0);
+    sst_stream *stream = make(store, "s", SST_BYTES, 0);
+    ssti_half *half = &stream->series->halves[0];
+    uint32_t hint = 0, offsets[11];
+    uint8_t items[100];
+    sst_error error;
+    ssti_range rows;
+    uint64_t count;
+    ssti_look k;
+    append_bytes(stream, 0, 10, 11);
+    ssti_look_begin(&k, stream->series, &error, &hint);
+    rows.first = 0;
+    rows.count = 10;
+    CHECK_INT(ssti_items_count(&k, 2, rows, &count), SST_OK);
+    CHECK_INT(count, 45);
+    offsets[0] = 0;
+    CHECK_INT(ssti_fetch(&k, 1, rows, (uint8_t *)(offsets + 1)), SST_OK);
+    CHECK_INT(ssti_fetch_items(&k, 2, rows, (uint8_t *)(offsets + 1), items), SST_OK);
+    half->generation++;
+    CHECK_INT(ssti_items_count(&k, 2, rows, &count), SST_ERR_CORRUPT);
+    CHECK_INT(ssti_fetch(&k, 1, rows, (uint8_t *)(offsets + 1)), SST_ERR_CORRUPT);
+    CHECK_INT(ssti_fetch_items(&k, 2, rows, (uint8_t *)(offsets + 1), items), SST_ERR_CORRUPT);
+    half->generation++;
+    check_bytes(stream, 0, 10, 11);
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
 /* Many small rows: a half is planned for a multiple of 1,024 of them. */
 static void small_rows(void) {
     sst_store *store = memory_store(1u << 16, 0);
@@ -608,6 +637,7 @@ int main(void) {
     TEST_RUN(scribbled_tails);
     TEST_RUN(scribbled_regions);
     TEST_RUN(no_room);
+    TEST_RUN(rows_nowhere);
     TEST_RUN(small_rows);
     TEST_RUN(large_at_first);
     TEST_RUN(no_memory);
