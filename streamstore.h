@@ -7964,7 +7964,7 @@ static int ssti_row_key(sst_stream *stream, const sst_row *row) {
     const sst_allocator *a = &s->store->allocator;
     size_t size = key->kind == SST_KEY_I64 ? 8 : key->size;
     uint32_t *span;
-    if (key->kind < SST_KEY_I64 || key->kind > SST_KEY_BYTES ||
+    if (key->kind > SST_KEY_BYTES ||
         (key->kind != SST_KEY_I64 && key->bytes == NULL && size != 0) ||
         (key->kind == SST_KEY_TEXT && !ssti_text_sound((const uint8_t *)key->bytes, size)) ||
         size > SST_MAX_NAME) {
@@ -10537,7 +10537,7 @@ static int ssti_fetch_items(const ssti_look *look, uint32_t column, ssti_range r
             SSTI_TRY(ssti_fetch_part(&f, &block, &part));
             SSTI_TRY(ssti_block_items(&f.k, block, column, part, &bytes));
             memcpy(&end, offsets + (size_t)(at + part.count - 1) * 4, 4);
-            if ((uint64_t)end * col->item_bytes - done != bytes.count) {
+            if (SSTI_RACE((uint64_t)end * col->item_bytes - done != bytes.count)) {
                 return ssti_corrupt(&f.k, ssti_list_at(f.k.list, block),
                                     SSTI_TEXT("the offsets of a block are not in order"));
             }

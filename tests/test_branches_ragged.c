@@ -167,6 +167,7 @@ static void hostile_offsets(void) {
                 }
                 if (size < 2 || kind % 2 != 0) {    /* in pieces only what is asked for counts */
                     CHECK_INT(sst_slice(stream, rows / 2 - 1, 3, &view), SST_ERR_CORRUPT);
+                    CHECK_INT(sst_slice(stream, rows / 2 - 3, 3, &view), SST_ERR_CORRUPT);
                 }
                 CHECK(sst_gather(stream, NULL, 0, NULL, NULL) == SST_OK);
                 CHECK_INT(sst_close(store), SST_OK);
@@ -195,6 +196,24 @@ static void damaged_piece(void) {
         CHECK_INT(sst_slice(stream, i == 0 ? 1 : 2999, 1, &view), SST_ERR_CORRUPT);
         CHECK_INT(sst_close(store), SST_OK);
     }
+}
+
+/* Offsets in pieces of which the second is damaged, where rows end that begin in the first. */
+static void damaged_offsets(void) {
+    sst_stream *stream;
+    sst_store *store;
+    sst_view view;
+    mend_column c;
+    make_image(1, 540000, 3);
+    REQUIRE(column_of(0, 1, &c) && c.size > 2u << 20);
+    image[c.start + (3u << 19)] ^= 1;
+    store = open_image(0, &stream);
+    check_bytes(stream, 0, 1000, 3);
+    CHECK_INT(sst_slice(stream, 262000, 400, &view), SST_ERR_CORRUPT);
+    CHECK_INT(sst_slice(stream, 400000, 400, &view), SST_ERR_CORRUPT);
+    check_bytes(stream, 261000, 400, 3);
+    check_bytes(stream, 530000, 400, 3);
+    CHECK_INT(sst_close(store), SST_OK);
 }
 
 /* A second block whose items are not what its offsets say: rows of both cannot be put together. */
@@ -338,11 +357,11 @@ static void no_room(void) {
     for (n = 0; n < 3; n++) {
         REQUIRE(sst_create(NULL, &options, &store) == SST_OK);
         stream = make(store, "s", SST_BYTES, 0);
-        append_bytes(stream, n == 0 ? 4990 : 0, 60, 5000);      /* the first are the largest */
-        append_bytes(stream, n == 0 ? 5050 : 60, 3000, 7);
+        append_bytes(stream, 4800, 60, 5000);       /* the first are large */
+        append_bytes(stream, 5050, 3000, 7);
         CHECK_INT(sst_rows(stream), 3060);
         CHECK_INT(sst_close(store), SST_OK);
-        options.tail_bytes_max = n == 0 ? 40000 : 0;
+        options.tail_bytes_max = n == 0 ? 1000000 : 0;
     }
 }
 
@@ -366,13 +385,19 @@ static void rows_nowhere(void) {
     offsets[0] = 0;
     CHECK_INT(ssti_fetch(&k, 1, rows, (uint8_t *)(offsets + 1)), SST_OK);
     CHECK_INT(ssti_fetch_items(&k, 2, rows, (uint8_t *)(offsets + 1), items), SST_OK);
+    CHECK(!ssti_half_fetch_items(stream->series, half, 2, 3, 1u << 30, items));
     half->generation++;
+    half[1].generation++;
+    CHECK_INT(sst_rows(stream), 0);
+    half[1].generation++;
     CHECK_INT(ssti_items_count(&k, 2, rows, &count), SST_ERR_CORRUPT);
     CHECK_INT(ssti_fetch(&k, 1, rows, (uint8_t *)(offsets + 1)), SST_ERR_CORRUPT);
     CHECK_INT(ssti_fetch_items(&k, 2, rows, (uint8_t *)(offsets + 1), items), SST_ERR_CORRUPT);
     half->generation++;
     check_bytes(stream, 0, 10, 11);
-    CHECK_INT(sst_close(store), SST_OK);
+    memset(stream->series->fill[1] + 8, 0x7F, 4);
+    CHECK(!ssti_half_fetch_items(stream->series, half, 2, 3, 1, items));
+    (void)sst_close(store);
 }
 
 /* Many small rows: a half is planned for a multiple of 1,024 of them. */
@@ -544,6 +569,56 @@ static void refused_views(void) {
     CHECK_INT(sst_close(store), SST_OK);
 }
 
+/* Two ragged fields, each of which may be as large, but not both. */
+static void rows_too_large(void) {
+    static const uint32_t large[2] = {0, 0x30000000u};
+    sst_store *store = memory_store(4096, 0);
+    sst_field fields[2] = {{0}};
+    sst_stream_desc desc = {0};
+    sst_column columns[2];
+    sst_stream *stream;
+    sst_view view = {0};
+    int64_t time = 1;
+    fields[0].type = fields[1].type = SST_BYTES;
+    desc.name = "two";
+    desc.fields = fields;
+    desc.field_count = 2;
+    REQUIRE(sst_stream_create(store, &desc, &stream) == SST_OK);
+    columns[0].values = columns[1].values = "";
+    columns[0].offsets = columns[1].offsets = large;
+    view.count = 1;
+    view.times = &time;
+    view.columns = columns;
+    view.column_count = 2;
+    CHECK_INT(sst_append_view(stream, &view), SST_ERR_LIMIT);
+    CHECK_INT(sst_rows(stream), 0);
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
+/* More streams than are looked at together. */
+static void many_streams(void) {
+    enum { STREAMS = 20 };
+    sst_store *store = memory_store(4096, 0);
+    sst_stream *streams[STREAMS];
+    sst_view views[STREAMS];
+    int i, row;
+    for (i = 0; i < STREAMS; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "s%d", i);
+        streams[i] = make(store, name, SST_I64, 0);
+        for (row = 0; row < 2000; row++) CHECK_INT(sst_append_i64(streams[i], row, i), SST_OK);
+    }
+    CHECK_INT(sst_flush(store), SST_OK);
+    for (row = 0; row < 2000; row += 100) {
+        CHECK_INT(sst_snapshot(streams, STREAMS, row, views), SST_OK);
+        for (i = 0; i < STREAMS; i++) {
+            CHECK_INT(views[i].first_row, row);
+            CHECK_INT(*(const int64_t *)views[i].values, i);
+        }
+    }
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
 /* A bound for streams of every kind holds for what is taken until the first block. */
 static void bounds(void) {
     sst_stream_desc desc = {0};
@@ -631,6 +706,7 @@ int main(void) {
     }
     TEST_RUN(hostile_offsets);
     TEST_RUN(damaged_piece);
+    TEST_RUN(damaged_offsets);
     TEST_RUN(blocks_that_disagree);
     TEST_RUN(nearest_before_damage);
     TEST_RUN(failing_reads);
@@ -643,6 +719,8 @@ int main(void) {
     TEST_RUN(no_memory);
     TEST_RUN(refused_rows);
     TEST_RUN(refused_views);
+    TEST_RUN(rows_too_large);
+    TEST_RUN(many_streams);
     TEST_RUN(bounds);
     TEST_RUN(forked);
     TEST_RUN(widest_buckets);

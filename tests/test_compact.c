@@ -321,7 +321,7 @@ static void damaged(void) {
 /* The same where text is, its offsets and its letters. */
 static void damaged_texts(void) {
     uint32_t column, block;
-    for (column = 1; column < 3; column++) {
+    for (column = 0; column < 3; column++) {
         for (block = 0; block < 12; block++) {
             sst_store *store = recorded();
             uint64_t size;
@@ -337,11 +337,48 @@ static void damaged_texts(void) {
             options.flags = block % 2 == 0 ? SST_SINGLE_BLOCK : 0;
             CHECK_INT(sst_compact(store, "b", &options), SST_ERR_CORRUPT);
             CHECK_INT(sst_save(store, "b", 0, INT64_MAX, &options), SST_ERR_CORRUPT);
+            if (column == 0 && r.rows > 2) {
+                CHECK_INT(sst_save(store, "b", (int64_t)r.first_row + 1, INT64_MAX, &options),
+                          SST_ERR_CORRUPT);
+            }
             options.flags = 0;
             CHECK(sim_lookup(&disk, "b") == NULL);
             end(store);
         }
     }
+}
+
+/* A source that is read and not mapped, and in the midst of it not even that. */
+static void unreadable(void) {
+    uint64_t nth;
+    for (nth = 1; nth < 100000 && test_errors == 0; nth += 1 + nth / 12) {
+        sst_store *store = NULL, *copy = NULL;
+        uint64_t calls;
+        int result;
+        begin();
+        CHECK_INT(sst_create("a", &options, &store), SST_OK);
+        fill_texts(store);
+        CHECK_INT(sst_close(store), SST_OK);
+        options.flags = SST_NO_MAP;
+        CHECK_INT(sst_open("a", &options, &store), SST_OK);
+        options.flags = 0;
+        sim_arm(&disk, SIM_READ, nth, 1, SST_ERR_IO);
+        result = sst_compact(store, "b", &options);
+        sim_disarm(&disk);
+        CHECK(result == SST_OK || result == SST_ERR_IO || result == SST_ERR_CORRUPT);
+        calls = disk.calls[SIM_READ];
+        if (result == SST_OK) {
+            REQUIRE(sst_open("b", &options, &copy) == SST_OK);
+            check_texts(copy);
+            CHECK_INT(sst_close(copy), SST_OK);
+        } else {
+            CHECK(sim_lookup(&disk, "b") == NULL);
+        }
+        CHECK_INT(sst_compact(store, "c", &options), SST_OK);
+        end(store);
+        if (result == SST_OK && calls < nth) break;
+    }
+    CHECK(nth > 20);
 }
 
 /* Times that are checked by pieces, and so not in order for whoever has not looked, stop it. */
@@ -393,6 +430,7 @@ int main(void) {
     TEST_RUN(without_memory);
     TEST_RUN(damaged);
     TEST_RUN(damaged_texts);
+    TEST_RUN(unreadable);
     TEST_RUN(times_out_of_order);
     TEST_RUN(lying_index);
     sim_free(&disk);
