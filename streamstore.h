@@ -7869,13 +7869,10 @@ SST_API int sst_append(sst_stream *stream, int64_t time, const void *value) {
 
 /* Text may hold NULs, unlike names. */
 static bool ssti_text_sound(const uint8_t *text, size_t size) {
-    while (size != 0) {
-        const uint8_t *end = (const uint8_t *)memchr(text, 0, size);
-        size_t n = end == NULL ? size : (size_t)(end - text);
-        if (!ssti_utf8(text, n)) return false;
-        n += end != NULL;
-        text += n;
-        size -= n;
+    size_t i = 0, end;
+    for (; i < size; i = end + 1) {
+        for (end = i; end < size && text[end] != 0; end++) {}
+        if (!ssti_utf8(text + i, end - i)) return false;
     }
     return true;
 }

@@ -617,7 +617,7 @@ static void kinds_seed(uint64_t seed) {
     kinds *k = (kinds *)calloc(1, sizeof *k);
     sst_allocator allocator = {NULL, counter_resize};
     sst_options options;
-    uint64_t steps;
+    uint64_t calls;
     uint32_t i;
     if (k == NULL) exit(1);
     k->random = model_seed = seed;
@@ -631,8 +631,8 @@ static void kinds_seed(uint64_t seed) {
     k->memory.random = seed;
     k->memory.one_in = 1 + test_below(&k->random, 8);
     if (k->memory.one_in == 1) k->memory.one_in = 2;
-    steps = 10 + test_below(&k->random, 60);
-    for (model_step = 0; model_step < steps && !model_failed; model_step++) {
+    calls = 10 + test_below(&k->random, 60);
+    for (model_step = 0; model_step < calls && !model_failed; model_step++) {
         i = (uint32_t)test_below(&k->random, KINDS);
         if (test_below(&k->random, 20) == 0) (void)sst_flush(k->store);
         kinds_append(k, i, model_prepare(&k->model[i], test_below(&k->random, 12), &k->random));
