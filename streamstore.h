@@ -4463,14 +4463,15 @@ static int ssti_cache_read(const ssti_look *k, const ssti_block *b, uint64_t off
         size > c->size - (offset - c->offset)) {
         if (size > SIZE_MAX / 4) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("too large"));
         c->size = 0;
-        if (c->capacity < size) {
-            uint8_t *p = (uint8_t *)ssti_alloc(a, (size_t)size);
+        if (c->bytes == NULL || c->capacity < size) {
+            size_t room = size == 0 ? 1 : (size_t)size;     /* rows may have no items */
+            uint8_t *p = (uint8_t *)ssti_alloc(a, room);
             if (p == NULL) {
                 return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
             }
             ssti_free(a, c->bytes, c->capacity);
             c->bytes = p;
-            c->capacity = (size_t)size;
+            c->capacity = room;
         }
         if (!ssti_read_at(k->series->store, offset, c->bytes, (size_t)size)) {
             return ssti_corrupt(k, b, SSTI_TEXT("a block cannot be read"));

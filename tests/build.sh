@@ -7,7 +7,8 @@
 # Targets: tests, examples, tools, bench, or the path of a program. From the environment, all
 # optional: BUILD (where to), MAKE, CC, CXX, CFLAGS, CXXFLAGS, JOBS, TEST_CFLAGS and TEST_CXXFLAGS
 # (of all but those tests where the optimiser matters; the same if not given), SHORT_CFLAGS (of
-# those that run for a moment only; TEST_CFLAGS if not given).
+# those that run for a moment only) and EXAMPLE_CFLAGS (of examples and tools; both TEST_CFLAGS if
+# not given).
 set -u
 BUILD=${BUILD:-build}
 CC=${CC:-cc}
@@ -15,6 +16,7 @@ CXX=${CXX:-c++}
 CFLAGS=${CFLAGS--O2 -g}
 TEST_CFLAGS=${TEST_CFLAGS-$CFLAGS}
 SHORT_CFLAGS=${SHORT_CFLAGS-$TEST_CFLAGS}
+EXAMPLE_CFLAGS=${EXAMPLE_CFLAGS-$TEST_CFLAGS}
 CXXFLAGS=${CXXFLAGS--O2 -g}
 rules=$BUILD/rules.mk
 
@@ -58,7 +60,7 @@ mkdir -p "$BUILD"
     done
     for file in examples/*.c; do
         [ -f "$file" ] && rule examples examples "$CC -std=gnu99 -Wstrict-prototypes $strict" \
-            "$TEST_CFLAGS" "$file"
+            "$EXAMPLE_CFLAGS" "$file"
     done
     for file in examples/*.cpp; do
         [ -f "$file" ] || continue
@@ -68,7 +70,7 @@ mkdir -p "$BUILD"
     done
     for file in tools/*.c; do
         [ -f "$file" ] && rule tools tools "$CC -std=gnu99 -Wstrict-prototypes $strict" \
-            "$TEST_CFLAGS" "$file"
+            "$EXAMPLE_CFLAGS" "$file"
     done
     for file in tests/bench/*.c; do
         [ -f "$file" ] && rule bench bench "$CC -std=gnu99 $relaxed" "$CFLAGS" "$file" \

@@ -76,7 +76,9 @@ if [ -n "$compiler" ]; then
         flags="$flags -fsanitize=float-cast-overflow -fno-sanitize-recover=all"
     case $compiler in clang) cxx=clang++ ;; gcc) cxx=g++ ;; *) cxx=${CXX:-c++} ;; esac
     echo "sanitizers: $compiler $flags"
-    BUILD=$TOP/asan CC=$compiler CXX=$cxx CFLAGS=$flags CXXFLAGS=$flags \
+    # What runs for a moment is not optimised: that would take most of the time there is.
+    BUILD=$TOP/asan CC=$compiler CXX=$cxx CFLAGS=$flags CXXFLAGS="$flags -O0" \
+        SHORT_CFLAGS="$flags -O0" EXAMPLE_CFLAGS="$flags -O0" \
         sh tests/build.sh tests examples tools
     ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
     UBSAN_OPTIONS=print_stacktrace=1
