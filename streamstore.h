@@ -3077,8 +3077,10 @@ typedef struct ssti_metas {
 typedef struct ssti_series ssti_series;
 typedef struct ssti_batch ssti_batch;
 
-#define SSTI_CHUNKS 29              /* of doubling size, from SSTI_CHUNK_FIRST: over 2^32 items */
 #define SSTI_CHUNK_FIRST 8u
+#define SSTI_CHUNKS 29              /* of doubling size, from that: over 2^32 items */
+#define SSTI_SERIES_CHUNKS 14       /* the same for SST_MAX_STREAMS */
+#define SSTI_LIST_CHUNKS (SSTI_HAS_READ ? SSTI_CHUNKS : 1)  /* see ssti_list */
 
 struct sst_store {
     sst_allocator allocator;
@@ -3151,7 +3153,7 @@ struct sst_store {
     uint32_t unindexed;             /* blocks since */
     bool ended;                     /* nothing new since END */
     /* streams in the order of their numbers */
-    ssti_series **series[SSTI_CHUNKS];
+    ssti_series **series[SSTI_SERIES_CHUNKS];
     uint32_t series_count;
     uint32_t series_last;           /* the largest stream number in the file */
     ssti_map names;                 /* from names to stream numbers */
@@ -3307,7 +3309,7 @@ static uint64_t ssti_length(const sst_store *store) {
 
 /* ---- the bytes of a memory store ---- */
 
-#define SSTI_EXTENT_FIRST 16384u        /* the first one, or a block */
+#define SSTI_EXTENT_FIRST 16384u        /* bytes of the first one, or a block */
 
 static int ssti_extent_make(const sst_allocator *a, ssti_extent *e, size_t capacity) {
     if (capacity > SIZE_MAX - 64) return SST_ERR_MEMORY;
@@ -3383,16 +3385,17 @@ typedef struct ssti_draft {
     uint32_t skip;                  /* bytes of the SKIP before it */
 } ssti_draft;
 
-/* Memory of at least so many bytes for records on their way to a file; what waits there stays. */
+/* Memory of at least so many bytes for records on their way to a file; what waits there stays. The
+ * first is for a small block at once: fixed memory grows only at its end. */
 static int ssti_staging_room(sst_store *store, size_t size) {
     const sst_allocator *a = &store->allocator;
+    size_t least = store->block_bytes < SSTI_EXTENT_FIRST ? store->block_bytes : SSTI_EXTENT_FIRST;
     uint8_t *p;
     if (size <= store->staging_bytes) return SST_OK;
     if (store->batched != 0) size += size / 2;
-    p = (uint8_t *)ssti_alloc(a, size);
+    if (size < least + 256) size = least + 256;
+    p = (uint8_t *)a->resize(a->user, store->staging, store->staging_bytes, size);
     if (p == NULL) return SST_ERR_MEMORY;
-    if (store->batched != 0) memcpy(p, store->staging, store->batched);
-    ssti_free(a, store->staging, store->staging_bytes);
     store->staging = p;
     store->staging_bytes = size;
     return SST_OK;
@@ -3923,6 +3926,7 @@ typedef struct ssti_block {
     uint32_t trusted;               /* made by this handle in memory: no checksum is needed */
 } ssti_block;
 
+#if SSTI_HAS_READ
 /* What readers know of the blocks of a chunk, made at the first use.
  *
  * where[block * wheres + column]: 0: not looked at; else the column was found sound (its pieces,
@@ -3933,15 +3937,19 @@ typedef struct ssti_known {
     uint32_t *where;
     uint32_t **pieces;
 } ssti_known;
+#endif
 
 #define SSTI_WHERE_LARGE 0x80000000u
 
 /* The blocks of a stream, in chunks that never move, so that readers need no lock. Where the oldest
- * are dropped it is a ring, in the first chunk: block i, counted from the first there ever was, is
- * at place i modulo the size. */
+ * are dropped, or nobody reads and those in INDEX records need not be known any more, it is a ring,
+ * in the first chunk: block i, counted from the first there ever was, is at place i modulo the
+ * size. */
 typedef struct ssti_list {
-    ssti_block *chunks[SSTI_CHUNKS];
-    ssti_known known[SSTI_CHUNKS];
+    ssti_block *chunks[SSTI_LIST_CHUNKS];
+#if SSTI_HAS_READ
+    ssti_known known[SSTI_LIST_CHUNKS];
+#endif
     uint32_t count;                 /* released after the block was written */
     uint32_t ring;                  /* places of a ring, a power of two; 0: it is none */
     struct ssti_list *older;        /* replaced by this one, but readers may be using it */
@@ -3994,6 +4002,14 @@ typedef struct ssti_slab {
     size_t bytes;                   /* of that */
 } ssti_slab;
 
+/* What a stream has whose oldest rows are dropped. */
+typedef struct ssti_keep {
+    uint64_t rows;                  /* retain_rows, retain_time */
+    int64_t time;
+    ssti_slab *dropped;             /* memory of blocks, into which views may point */
+    ssti_slab *unused;              /* and into which none does */
+} ssti_keep;
+
 /* One half of a tail. While generation is odd, or when it has changed since, what was read of the
  * half means nothing. Its memory is never given back before the store is closed. */
 typedef struct ssti_half {
@@ -4019,7 +4035,7 @@ struct ssti_series {
     char *text;                     /* name, timelines, fields' names, each followed by 0 */
     size_t text_bytes;
     const char *name;
-    const char *timelines[SST_MAX_TIMELINES];
+    const char **timelines;
     uint32_t timeline_count;
     uint32_t flags;
     sst_unit unit;
@@ -4045,23 +4061,22 @@ struct ssti_series {
     uint8_t **work;                 /* two pointers per column, of who has the lock */
     uint32_t block_bytes;
     uint64_t row_bytes;             /* of all columns */
-    bool retained;                  /* its oldest rows are dropped, by these: */
-    uint64_t retain_rows;
-    int64_t retain_time;
+    ssti_keep *keep;                /* NULL: all rows are kept */
+    int64_t first_time;             /* of the first block, where it may be in the list no more */
     uint32_t first_block;           /* that new queries see */
     uint32_t kept_block;            /* before it none are in the list any more */
-    ssti_slab *dropped;             /* memory of those, into which views may point */
-    ssti_slab *unused;              /* and into which none does */
     ssti_list *list;
+#if SSTI_HAS_READ
     ssti_table *table;
     uint32_t table_tried;           /* blocks there were when a table was last asked for */
+    uint32_t table_blocks;          /* that its record covers */
+#endif
     uint64_t table_offset;          /* of the TABLE record, or 0 */
-    uint32_t table_blocks;          /* that it covers */
     uint32_t indexed;               /* blocks in INDEX records */
     uint64_t claimed;               /* rows in blocks by an INDEX, where blocks were lost: numbers
                                        go on there */
     uint64_t durable, syncing;      /* rows on stable storage; rows that a sync is making so */
-    ssti_clock clocks[SST_MAX_TIMELINES];
+    ssti_clock *clocks;             /* per timeline */
     ssti_metas metas;
     uint32_t finished;
     /* the tail; `half` is the active one */
@@ -4086,7 +4101,7 @@ struct ssti_series {
     uint32_t *fill_published;       /* its row count */
     bool any;                       /* a row was appended */
     int64_t last_time;              /* INT64_MAX until then, so that the short way is not taken */
-    int64_t clock_last[SST_MAX_TIMELINES];
+    int64_t *clock_last;            /* per timeline */
 };
 
 /* May a row at time b follow on one at time a? */
@@ -4148,19 +4163,31 @@ static int ssti_list_room(ssti_list *list, const sst_allocator *a) {
     return SST_OK;
 }
 
+#if SSTI_HAS_READ
+static void ssti_known_free(ssti_known *known, const sst_allocator *a, const ssti_series *s,
+                            size_t items) {
+    size_t k;
+    for (k = 0; known->pieces != NULL && k < items * s->column_count; k++) {
+        uint32_t *bits = known->pieces[k];      /* the first word is the size */
+        if (bits != NULL) ssti_free(a, bits, bits[0]);
+    }
+    ssti_free(a, known->pieces, items * s->column_count * sizeof(uint32_t *));
+    ssti_free(a, known->where, items * s->where_count * sizeof(uint32_t));
+}
+#endif
+
 static void ssti_list_free(ssti_list *list, const sst_allocator *a, const ssti_series *s) {
+#if !SSTI_HAS_READ
+    (void)s;
+#endif
     while (list != NULL) {
         ssti_list *older = list->older;
         uint32_t i;
-        for (i = 0; i < SSTI_CHUNKS; i++) {
-            size_t n = ssti_list_items(list, i), k;
-            ssti_known *known = &list->known[i];
-            for (k = 0; known->pieces != NULL && k < n * s->column_count; k++) {
-                uint32_t *bits = known->pieces[k];      /* the first word is the size */
-                if (bits != NULL) ssti_free(a, bits, bits[0]);
-            }
-            ssti_free(a, known->pieces, n * s->column_count * sizeof(uint32_t *));
-            ssti_free(a, known->where, n * s->where_count * sizeof(uint32_t));
+        for (i = 0; i < SSTI_LIST_CHUNKS; i++) {
+            size_t n = ssti_list_items(list, i);
+#if SSTI_HAS_READ
+            ssti_known_free(&list->known[i], a, s, n);
+#endif
             ssti_free(a, list->chunks[i], n * sizeof(ssti_block));
         }
         ssti_free(a, list, sizeof *list);
@@ -4200,6 +4227,7 @@ static int ssti_block_room(ssti_series *s) {
     return SST_OK;
 }
 
+#if SSTI_HAS_READ
 /* Nothing is known of the block that is about to take a place of a ring. Under the lock. */
 static void ssti_ring_clear(const ssti_series *s) {
     uint32_t place, *where = ssti_atomic_load(&s->list->known[0].where);
@@ -4207,6 +4235,9 @@ static void ssti_ring_clear(const ssti_series *s) {
     (void)ssti_list_place(s->list, s->list->count, &place);
     memset(where + (size_t)place * s->where_count, 0, s->where_count * sizeof *where);
 }
+#else
+#define ssti_ring_clear(s) ((void)(s))
+#endif
 
 static void ssti_list_push(ssti_list *list, const ssti_block *block) {
     uint32_t place, chunk = ssti_list_place(list, list->count, &place);
@@ -4860,7 +4891,7 @@ static bool ssti_table_find(const ssti_table *t, int64_t time, ssti_place *out) 
 
 /* Is a table worth its bytes? Fewer blocks and rows are searched by bisection. */
 static bool ssti_table_worth(const ssti_look *k) {
-    return k->series->timed && !k->series->retained &&
+    return k->series->timed && k->series->keep == NULL &&
            (k->blocks >= SSTI_TABLE_MIN_BLOCKS || k->sealed >= SSTI_TABLE_MIN_ROWS);
 }
 
@@ -5428,6 +5459,7 @@ static size_t ssti_arrays_bytes(const ssti_definition *d) {
     return columns * (2 * sizeof(ssti_entry) + 3 * sizeof(uint8_t *) + sizeof(ssti_column) +
                       sizeof(uint64_t)) +
            d->field_count * (sizeof(sst_field) + sizeof(uint32_t)) +
+           d->timeline_count * (sizeof(ssti_clock) + sizeof(int64_t) + sizeof(char *)) +
            items * (7 * sizeof(uint64_t) + 2 * sizeof(uint32_t));
 }
 
@@ -5441,7 +5473,10 @@ static int ssti_series_arrays(const sst_allocator *a, ssti_series *s, const ssti
     s->halves[0].regions = s->starts + columns;
     s->halves[1].regions = s->halves[0].regions + items;
     s->tail_regions = s->halves[1].regions + items;
-    s->fields = (sst_field *)(void *)(s->tail_regions + 5 * items);
+    s->clocks = (ssti_clock *)(void *)(s->tail_regions + 5 * items);
+    s->clock_last = (int64_t *)(void *)(s->clocks + d->timeline_count);
+    s->timelines = (const char **)(void *)(s->clock_last + d->timeline_count);
+    s->fields = (sst_field *)(void *)(s->timelines + d->timeline_count);
     s->work = (uint8_t **)(void *)(s->fields + d->field_count);
     s->fill = s->work + 2 * columns;
     s->columns = (ssti_column *)(void *)(s->fill + columns);
@@ -5494,16 +5529,22 @@ static ssti_slab *ssti_slab_of(const ssti_block *b) {
     return (ssti_slab *)((uintptr_t)b->data - 64);
 }
 
+/* Takes a block off the list: its memory may still be looked at. Under the lock. */
+static void ssti_block_drop(ssti_series *s) {
+    ssti_slab *slab = ssti_slab_of(ssti_list_at(s->list, s->kept_block++));
+    slab->next = s->keep->dropped;
+    s->keep->dropped = slab;
+}
+
 static void ssti_series_free(const sst_allocator *a, ssti_series *s) {
     uint32_t i;
     if (s == NULL) return;
-    for (; s->retained && s->kept_block != s->list->count; s->kept_block++) {
-        ssti_slab *slab = ssti_slab_of(ssti_list_at(s->list, s->kept_block));
-        slab->next = s->dropped;
-        s->dropped = slab;
+    if (s->keep != NULL) {
+        while (s->kept_block != s->list->count) ssti_block_drop(s);
+        ssti_slabs_free(a, s->keep->dropped);
+        ssti_slabs_free(a, s->keep->unused);
+        ssti_free(a, s->keep, sizeof *s->keep);
     }
-    ssti_slabs_free(a, s->dropped);
-    ssti_slabs_free(a, s->unused);
     for (i = 0; i < 2; i++) {
         ssti_half *h = &s->halves[i];
         if (h->place == 0 && h->base != NULL) {
@@ -5612,6 +5653,7 @@ static ssti_series *ssti_series_new(sst_store *store, const ssti_definition *d) 
     if (s->fill_bytes != 0 && s->fields[0].shape[0] == 0) s->fill_scalar = s->fields[0].type;
     s->block_bytes = store->block_bytes;
     s->last_time = INT64_MAX;
+    if (!SSTI_HAS_READ) s->list->ring = SSTI_CHUNK_FIRST;
     return s;
 }
 
@@ -5733,7 +5775,9 @@ static void ssti_index_stream(ssti_sink *sink, const ssti_series *s) {
         ssti_put32(p + 4, s->timeline_count);
         ssti_put64(p + 8, ssti_sealed_rows(s));
         if (blocks != 0) {
-            ssti_put64(p + 16, (uint64_t)ssti_list_at(s->list, 0)->first_time);
+            int64_t first = s->list->ring == 0 ? ssti_list_at(s->list, 0)->first_time
+                                               : s->first_time;
+            ssti_put64(p + 16, (uint64_t)first);
             ssti_put64(p + 24, (uint64_t)ssti_list_at(s->list, blocks - 1)->last_time);
         }
         ssti_put64(p + 32, s->table_offset);
@@ -5764,6 +5808,14 @@ static void ssti_index_put(ssti_sink *sink, const sst_store *store) {
     for (i = 0; i < store->series_count; i++) ssti_index_stream(sink, ssti_series_at(store, i));
 }
 
+/* Blocks after which an INDEX is written. Who only records has them in memory until then: in less
+ * than a block has. */
+static uint32_t ssti_index_blocks(const sst_store *store) {
+    uint32_t few = store->block_bytes / 64;
+    if (SSTI_HAS_READ || few > SSTI_INDEX_BLOCKS) return SSTI_INDEX_BLOCKS;
+    return few < SSTI_CHUNK_FIRST ? SSTI_CHUNK_FIRST : few;
+}
+
 /* Writes an INDEX of everything new. Under the lock. */
 static int ssti_index_write(sst_store *store) {
     ssti_sink sink;
@@ -5779,6 +5831,7 @@ static int ssti_index_write(sst_store *store) {
     for (i = 0; i < store->series_count; i++) {
         ssti_series *s = ssti_series_at(store, i);
         s->indexed = s->list->count;
+        if (!SSTI_HAS_READ) s->kept_block = s->indexed;
     }
     store->index_offset = d.offset;
     store->unindexed = 0;
@@ -6476,13 +6529,14 @@ struct sst_stream {
     sst_stream *next, *previous;    /* handles of the store */
     sst_error error;
     bool placed;                    /* the offsets of several fields are known */
-    uint32_t hint;                  /* block of the last answer */
     uint32_t *offsets;              /* of the fields in what sst_append is given */
     const uint8_t **in;             /* a row that is being appended: per column */
     uint32_t *spans;                /* of it, two numbers per column of items: 0, items */
     uint8_t *key;                   /* where its key is put together */
     size_t key_bytes;
     uint8_t key_flags;
+#if SSTI_HAS_READ
+    uint32_t hint;                  /* block of the last answer */
     sst_column *fields;             /* of the last view */
     const void *held;               /* the ssti_slab that it points into, or NULL */
     uint32_t *pin;                  /* pinned: of a handle that is const, too */
@@ -6490,6 +6544,7 @@ struct sst_stream {
     ssti_cache cache;               /* what was read of a file that is not mapped */
     uint8_t *scratch;               /* where views are assembled */
     size_t scratch_bytes;
+#endif
 };
 
 /* Rows to be appended: so many from `first` on of one array per column, which are in the order of
@@ -6582,10 +6637,12 @@ static uint64_t ssti_series_rows(ssti_series *s) {
  * pointers, safe memory reclamation for lock-free objects, 2004). A view in place outlives its
  * query: the handle holds its slab until the next one. */
 
+#if SSTI_HAS_READ
+
 static void ssti_pin(const sst_stream *stream) {
     ssti_series *s = stream->series;
     uint32_t first;
-    if (!s->retained) return;
+    if (s->keep == NULL) return;
     do {
         first = ssti_atomic_load(&s->first_block);
         ssti_atomic_say(stream->pin, first + 1);
@@ -6593,7 +6650,7 @@ static void ssti_pin(const sst_stream *stream) {
 }
 
 static void ssti_unpin(const sst_stream *stream) {
-    if (stream->series->retained) ssti_atomic_store(stream->pin, 0u);
+    if (stream->series->keep != NULL) ssti_atomic_store(stream->pin, 0u);
 }
 
 /* Rows of the stream, by a handle. */
@@ -6607,8 +6664,8 @@ static uint64_t ssti_stream_rows(const sst_stream *stream) {
 
 /* The time that rows have to be in force since; false: they all are. */
 static bool ssti_retain_limit(const ssti_series *s, int64_t newest, int64_t *limit) {
-    if (newest < INT64_MIN + s->retain_time) return false;
-    *limit = newest - s->retain_time;
+    if (newest < INT64_MIN + s->keep->time) return false;
+    *limit = newest - s->keep->time;
     return true;
 }
 
@@ -6616,8 +6673,8 @@ static bool ssti_retain_limit(const ssti_series *s, int64_t newest, int64_t *lim
 static bool ssti_block_due(const ssti_series *s, uint32_t block, uint64_t rows, int64_t newest) {
     const ssti_block *b = ssti_list_at(s->list, block);
     int64_t limit;
-    if (s->retain_rows != 0 && rows - (b->first_row + b->rows) < s->retain_rows) return false;
-    return s->retain_time == 0 || (ssti_retain_limit(s, newest, &limit) &&
+    if (s->keep->rows != 0 && rows - (b->first_row + b->rows) < s->keep->rows) return false;
+    return s->keep->time == 0 || (ssti_retain_limit(s, newest, &limit) &&
                                    ssti_list_at(s->list, block + 1)->first_time <= limit);
 }
 
@@ -6645,14 +6702,11 @@ static bool ssti_slab_held(const ssti_series *s, const ssti_slab *slab) {
 static void ssti_retain(ssti_series *s, int64_t newest) {
     uint32_t first = s->first_block, low;
     uint64_t rows = ssti_series_rows(s);
-    ssti_slab **from = &s->dropped;
+    ssti_slab **from = &s->keep->dropped;
     while (s->list->count - first > 1 && ssti_block_due(s, first, rows, newest)) first++;
     if (first != s->first_block) ssti_atomic_say(&s->first_block, first);
-    for (low = ssti_pinned_block(s); s->kept_block != low; s->kept_block++) {
-        ssti_slab *slab = ssti_slab_of(ssti_list_at(s->list, s->kept_block));
-        slab->next = s->dropped;
-        s->dropped = slab;
-    }
+    low = ssti_pinned_block(s);
+    while (s->kept_block != low) ssti_block_drop(s);
     while (*from != NULL) {
         ssti_slab *slab = *from;
         if (ssti_slab_held(s, slab)) {
@@ -6660,8 +6714,8 @@ static void ssti_retain(ssti_series *s, int64_t newest) {
             continue;
         }
         *from = slab->next;
-        slab->next = s->unused;
-        s->unused = slab;
+        slab->next = s->keep->unused;
+        s->keep->unused = slab;
     }
 }
 
@@ -6671,7 +6725,7 @@ static uint8_t *ssti_slab_take(ssti_series *s, size_t size) {
     ssti_slab **from, **best = NULL, *slab;
     size_t bytes = size + 128;          /* the slab, and to a multiple of 64 */
     void *memory;
-    for (from = &s->unused; *from != NULL; from = &(*from)->next) {
+    for (from = &s->keep->unused; *from != NULL; from = &(*from)->next) {
         if ((*from)->bytes >= bytes && (best == NULL || (*from)->bytes < (*best)->bytes)) {
             best = from;
         }
@@ -6696,6 +6750,12 @@ static int ssti_slab_begin(ssti_series *s, ssti_draft *d, uint64_t payload) {
     d->record = ssti_slab_take(s, SSTI_RECORD_BYTES + (size_t)ssti_round_up(payload, 64));
     return d->record == NULL ? SST_ERR_MEMORY : SST_OK;
 }
+
+#else
+#define ssti_stream_rows(stream) ssti_series_rows((stream)->series)
+#define ssti_retain(s, newest) ((void)(newest))
+#define ssti_slab_begin(s, d, payload) SST_ERR_UNSUPPORTED
+#endif
 
 /* ---- sealing: under the lock ---- */
 
@@ -6853,11 +6913,12 @@ static void ssti_block_publish(ssti_series *s, const ssti_block *b, const ssti_e
         if (b->first_row == 0) s->clocks[i].first = edges->first[1 + i];
         s->clocks[i].last = edges->last[1 + i];
     }
+    if (b->first_row == 0) s->first_time = b->first_time;
     ssti_ring_clear(s);
     ssti_list_push(s->list, b);
     /* An INDEX is a cache: without memory for it, it is tried again at the next block. */
-    if (s->retained) return;            /* the image, which has none of it, is lent to nobody */
-    if (++s->store->unindexed >= SSTI_INDEX_BLOCKS) (void)ssti_index_write(s->store);
+    if (s->keep != NULL) return;        /* the image, which has none of it, is lent to nobody */
+    if (++s->store->unindexed >= ssti_index_blocks(s->store)) (void)ssti_index_write(s->store);
 }
 
 /* The small blocks of one flush, one of a stream, which are written together and published then.
@@ -6927,9 +6988,9 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows, uint8_t *plac
     SSTI_TRY(ssti_block_measure(s, rows));
     n = ssti_block_layout(s, &payload);
     ssti_edges_of(s, rows, &edges);
-    if (s->retained) ssti_retain(s, edges.last[0]);
+    if (s->keep != NULL) ssti_retain(s, edges.last[0]);
     SSTI_TRY(ssti_block_room(s));
-    if (s->retained) {
+    if (s->keep != NULL) {
         SSTI_TRY(ssti_slab_begin(s, &d, payload));
     } else if (place != NULL && n == s->column_count) {
         ssti_draft_begin(store, &d, SSTI_BLOCK, payload, entries[0].offset);
@@ -6944,7 +7005,7 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows, uint8_t *plac
     d.header.first_time = edges.first[0];
     d.header.last_time = edges.last[0];
     d.header.crc = sst_crc32c(ssti_draft_payload(&d), SSTI_ENTRY_BYTES * ((size_t)n + 1), 0);
-    if (s->retained) ssti_draft_close(store, &d);
+    if (s->keep != NULL) ssti_draft_close(store, &d);
     else SSTI_TRY(ssti_record_commit(store, &d));
     memset(&b, 0, sizeof b);
     b.offset = d.offset;
@@ -7082,7 +7143,7 @@ static int ssti_half_make(ssti_series *s, ssti_half *h) {
     uint32_t rows, i;
     size_t bytes;
     ssti_extent e;
-    h->budget = s->block_bytes < SSTI_TAIL_FIRST_BYTES || s->retain_rows != 0
+    h->budget = s->block_bytes < SSTI_TAIL_FIRST_BYTES || (s->keep != NULL && s->keep->rows != 0)
                     ? s->block_bytes : SSTI_TAIL_FIRST_BYTES;
     for (i = 0; i < s->items_count; i++) {
         if (s->mean_items[i] == 0) s->mean_items[i] = SSTI_MEAN_FIRST;
@@ -7479,7 +7540,7 @@ static int ssti_append_direct(ssti_series *s, const ssti_rows *in) {
     ssti_rows rows = *in;
     size_t left = in->count;
     uint64_t most = s->block_bytes / s->row_bytes;
-    if (most == 0 || s->items_count != 0 || s->retained) most = 1;
+    if (most == 0 || s->items_count != 0 || s->keep != NULL) most = 1;
     for (; left != 0; left -= rows.count, rows.first += rows.count) {
         int result;
         rows.count = ssti_rows_most(s, &rows, left < most ? left : (size_t)most);
@@ -7974,7 +8035,8 @@ static int ssti_series_compare(const ssti_series *s, const ssti_definition *d) {
 
 /* A handle and its arrays are one piece of memory. */
 static size_t ssti_stream_bytes(uint32_t columns, uint32_t fields, uint32_t items) {
-    return sizeof(sst_stream) + fields * (sizeof(sst_column) + sizeof(uint32_t)) +
+    size_t column = SSTI_HAS_READ ? sizeof(sst_column) : 0;
+    return sizeof(sst_stream) + fields * (column + sizeof(uint32_t)) +
            columns * sizeof(uint8_t *) + items * 2 * sizeof(uint32_t);
 }
 
@@ -7983,12 +8045,15 @@ static sst_stream *ssti_stream_new(const sst_allocator *a, uint32_t columns, uin
     size_t bytes = ssti_stream_bytes(columns, fields, items);
     sst_stream *stream = (sst_stream *)ssti_alloc_zero(a, bytes);
     if (stream == NULL) return NULL;
+    stream->in = (const uint8_t **)(void *)(stream + 1);
+#if SSTI_HAS_READ
     stream->fields = (sst_column *)(void *)(stream + 1);
     stream->in = (const uint8_t **)(void *)(stream->fields + fields);
+    stream->pin = &stream->pinned;
+#endif
     stream->offsets = (uint32_t *)(void *)(stream->in + columns);
     stream->spans = stream->offsets + fields;
     stream->placed = fields == 1;
-    stream->pin = &stream->pinned;
     return stream;
 }
 
@@ -8020,7 +8085,18 @@ static void ssti_series_prepare(ssti_series *s, const sst_stream_desc *desc) {
                                            s->row_bytes + s->items_count * SSTI_MEAN_FIRST);
     s->halves[0].first_row = ssti_sealed_rows(s);
     s->half_count = s->row_bytes > s->block_bytes / 4 ? 0
-                    : (s->store->flags & SST_DEFERRED) != 0 || s->store->file != NULL ? 2 : 1;
+                    : (s->store->flags & SST_DEFERRED) != 0 ||
+                      (s->store->file != NULL && SSTI_HAS_THREADS) ? 2 : 1;
+}
+
+/* From the beginning: its oldest rows will be dropped. */
+static int ssti_keep_new(ssti_series *s, const sst_stream_desc *desc) {
+    s->keep = (ssti_keep *)ssti_alloc_zero(&s->store->allocator, sizeof *s->keep);
+    if (s->keep == NULL) return SST_ERR_MEMORY;
+    s->keep->rows = desc->retain_rows;
+    s->keep->time = desc->retain_time;
+    s->list->ring = SSTI_CHUNK_FIRST;
+    return SST_OK;
 }
 
 /* With SST_DEFERRED appending takes no memory of its own: who gets a handle gets the halves too.
@@ -8056,11 +8132,7 @@ static int ssti_series_create(sst_store *store, const sst_stream_desc *desc,
     s = ssti_series_new(store, d);
     if (s == NULL) return SST_ERR_MEMORY;
     ssti_series_prepare(s, desc);
-    s->retain_rows = desc->retain_rows;
-    s->retain_time = desc->retain_time;
-    s->retained = ssti_desc_retained(desc);
-    if (s->retained) s->list->ring = SSTI_CHUNK_FIRST;
-    result = ssti_live_slot(store, s);
+    result = ssti_desc_retained(desc) ? ssti_keep_new(s, desc) : ssti_live_slot(store, s);
     if (result == SST_OK) {
         result = ssti_record_begin(store, &draft, SSTI_STREAM, ssti_stream_payload_bytes(s), 0);
     }
@@ -8076,7 +8148,7 @@ static int ssti_series_create(sst_store *store, const sst_stream_desc *desc,
         return result;
     }
     ssti_series_ready(s);
-    if (s->retained) ssti_atomic_store(&store->retains, 1u);
+    if (s->keep != NULL) ssti_atomic_store(&store->retains, 1u);
     ssti_series_insert(store, store->series_count, s);
     *out = s;
     return SST_OK;
@@ -8164,8 +8236,10 @@ SST_API void sst_stream_close(sst_stream *stream) {
     if (ssti_atomic_load(&stream->series->writer) == stream) {
         ssti_atomic_store(&stream->series->writer, (sst_stream *)NULL);
     }
+#if SSTI_HAS_READ
     ssti_free(&a, stream->cache.bytes, stream->cache.capacity);
     ssti_free(&a, stream->scratch, stream->scratch_bytes);
+#endif
     ssti_free(&a, stream->key, stream->key_bytes);
     ssti_free(&a, stream, ssti_stream_bytes(stream->series->column_count,
                                             stream->series->field_count,
@@ -8587,7 +8661,7 @@ static void ssti_store_forget(sst_store *store) {
     const sst_allocator *a = &store->allocator;
     uint32_t i;
     for (i = 0; i < store->series_count; i++) ssti_series_free(a, ssti_series_at(store, i));
-    for (i = 0; i < SSTI_CHUNKS; i++) {
+    for (i = 0; i < SSTI_SERIES_CHUNKS; i++) {
         ssti_free(a, store->series[i], SSTI_CHUNK_ITEMS(i) * sizeof(ssti_series *));
         store->series[i] = NULL;
     }
@@ -10987,11 +11061,10 @@ static int ssti_look_oldest_time(const ssti_look *k, uint64_t *oldest) {
 
 /* Notes the oldest row that is kept: what queries see does not depend on when blocks go. */
 static int ssti_look_oldest(ssti_look *k) {
-    const ssti_series *s = k->series;
-    uint64_t by_rows = k->rows > s->retain_rows ? k->rows - s->retain_rows : 0, by_time = 0;
-    int result = s->retain_time == 0 ? SST_OK : ssti_look_oldest_time(k, &by_time);
-    k->oldest = s->retain_time == 0 || (s->retain_rows != 0 && by_rows < by_time) ? by_rows
-                                                                                   : by_time;
+    const ssti_keep *keep = k->series->keep;
+    uint64_t by_rows = k->rows > keep->rows ? k->rows - keep->rows : 0, by_time = 0;
+    int result = keep->time == 0 ? SST_OK : ssti_look_oldest_time(k, &by_time);
+    k->oldest = keep->time == 0 || (keep->rows != 0 && by_rows < by_time) ? by_rows : by_time;
     return result;
 }
 
@@ -11005,7 +11078,7 @@ static int ssti_look_stream(ssti_look *k, sst_stream *stream) {
     ssti_pin(stream);
     ssti_look_begin(k, stream->series, &stream->error, &stream->hint);
     k->cache = &stream->cache;
-    if (stream->series->retained) result = ssti_look_oldest(k);
+    if (stream->series->keep != NULL) result = ssti_look_oldest(k);
     if (SSTI_NEVER(result != SST_OK)) ssti_unpin(stream);
     return result;
 }
@@ -11665,7 +11738,7 @@ static int ssti_view_rows(sst_stream *stream, const ssti_look *k, ssti_range row
                 SSTI_TRY(ssti_view_place(k, block, c, rows, &p));
                 ssti_view_column(stream, out, c, p);
             }
-            out->stable = !stream->series->retained;
+            out->stable = stream->series->keep == NULL;
             if (!out->stable) ssti_atomic_store(&stream->held, ssti_slab_of(b));
             return SST_OK;
         }
@@ -11865,7 +11938,7 @@ SST_API uint64_t sst_first_row(const sst_stream *stream) {
     ssti_cache cache;
     sst_error error;
     uint32_t hint = 0;
-    if (stream == NULL || !stream->series->retained) return 0;
+    if (stream == NULL || stream->series->keep == NULL) return 0;
     memset(&cache, 0, sizeof cache);
     ssti_pin(stream);
     ssti_look_begin(&k, stream->series, &error, &hint);
@@ -12914,8 +12987,10 @@ static void ssti_desc_of(const ssti_series *s, sst_stream_desc *desc) {
     for (i = 0; i < s->timeline_count; i++) desc->timelines[i] = s->timelines[i];
     desc->time_unit = s->unit;
     desc->block_bytes = s->block_bytes == s->store->block_bytes ? 0 : s->block_bytes;
-    desc->retain_rows = s->retain_rows;
-    desc->retain_time = s->retain_time;
+    if (s->keep != NULL) {
+        desc->retain_rows = s->keep->rows;
+        desc->retain_time = s->keep->time;
+    }
 }
 
 SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uint64_t *rows,
@@ -12929,7 +13004,7 @@ SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uin
     if (stream == NULL) return SST_ERR_ARG;
     if (*stream->series->store->alive == 0) return SST_ERR_STATE;
     memset(&cache, 0, sizeof cache);
-    retained = stream->series->retained;
+    retained = stream->series->keep != NULL;
     if (retained) ssti_lock(&stream->series->store->lock);      /* nothing is dropped meanwhile */
     ssti_look_begin(&k, stream->series, &error, &hint);
     k.cache = &cache;
@@ -13074,7 +13149,7 @@ static void ssti_audit_file(ssti_audit *a) {
     }
     for (i = 0; i < store->series_count; i++) {
         const ssti_series *s = ssti_series_at(store, i);
-        if (s->retained) ssti_audit_retained(a, s);
+        if (s->keep != NULL) ssti_audit_retained(a, s);
         else ssti_audit_lost(a, i, ssti_sealed_rows(s));
     }
     ssti_audit_close_gap(a);
@@ -13694,6 +13769,12 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
 #undef SSTI_PIECE_BYTES
 #undef SSTI_LIVE_LENGTH
 #undef SSTI_CHUNKS
+#undef SSTI_SERIES_CHUNKS
+#undef SSTI_LIST_CHUNKS
+#undef ssti_ring_clear
+#undef ssti_stream_rows
+#undef ssti_retain
+#undef ssti_slab_begin
 #undef SSTI_CHUNK_FIRST
 #undef SSTI_CHUNK_ITEMS
 #undef SSTI_RESERVE_MAX
