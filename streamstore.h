@@ -1,4 +1,4 @@
-/* streamstore.h - v0.5.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
+/* streamstore.h - v0.6.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
  *
  * In exactly one C or C++ file:      #define STREAMSTORE_IMPLEMENTATION
  *                                    #include "streamstore.h"
@@ -406,9 +406,9 @@
  * ============================================================================================ */
 
 #define SST_VERSION_MAJOR 0
-#define SST_VERSION_MINOR 5
+#define SST_VERSION_MINOR 6
 #define SST_VERSION_PATCH 0
-#define SST_VERSION "0.5.0"
+#define SST_VERSION "0.6.0"
 
 #define SST_MAX_TIMELINES 4         /* further clocks of a stream */
 #define SST_MAX_STREAMS 65536u      /* per store */
@@ -13625,7 +13625,8 @@ static int ssti_copy_once(sst_store *source, const char *path, const sst_options
     for (i = 0; i < n && result == SST_OK; i++) {
         result = ssti_copy_stream(source, i, target, how);
     }
-    if (result == SST_OK) return sst_close(target);
+    if (result == SST_OK) result = ssti_file_finish(target);
+    if (result == SST_OK) return ssti_store_free(target);
     if (sst_abort(target) == SST_ERR_STATE) (void)sst_close(target);    /* in a forked child */
     return result;
 }
@@ -13798,6 +13799,9 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
  * >>history  What changed.
  * ============================================================================================
  *
+ * 0.6.0  Retention: retain_rows and retain_time. The image of a memory store grows in one piece. Who
+ *        only records forgets the blocks that an INDEX has. sst_compact and sst_save leave nothing
+ *        behind when closing the copy fails.
  * 0.5.0  Every kind of row: several fields, ragged ones, text and bytes, tags, keys, rows without
  *        times or with equal ones; sst_append_n, sst_sample_field, sst_gather_field; sst_save.
  * 0.4.0  sst_snapshot, sst_replay, sst_buf. Time tables have tables of crowded buckets. Single
