@@ -13799,8 +13799,8 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
  * >>history  What changed.
  * ============================================================================================
  *
- * 0.6.0  Retention: retain_rows and retain_time. The image of a memory store grows in one piece. Who
- *        only records forgets the blocks that an INDEX has. sst_compact and sst_save leave nothing
+ * 0.6.0  Retention: retain_rows and retain_time. The image of a memory store grows in one piece.
+ *        Who only records forgets the blocks that an INDEX has. sst_compact and sst_save leave nothing
  *        behind when closing the copy fails.
  * 0.5.0  Every kind of row: several fields, ragged ones, text and bytes, tags, keys, rows without
  *        times or with equal ones; sst_append_n, sst_sample_field, sst_gather_field; sst_save.
