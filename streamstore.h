@@ -559,9 +559,8 @@ typedef struct sst_column {
  *
  * stable true: the data lies in blocks and is valid until sst_close. stable false: valid until
  * the next query on, or close of, the handle that was asked (sst_rows and other plain getters are
- * none). The array `columns` itself is
- * always of the second kind. count 0: the pointers that apply to the stream are not NULL, and
- * there is nothing to read. Appending never invalidates a view. */
+ * none). The array `columns` itself is always of the second kind. count 0: the pointers that apply
+ * to the stream are not NULL, and there is nothing to read. Appending never invalidates a view. */
 typedef struct sst_view {
     uint64_t first_row;         /* number of the first row in its stream */
     uint64_t count;             /* rows */
@@ -1093,11 +1092,11 @@ SST_DECL int sst_stream_create(sst_store *store, const sst_stream_desc *desc, ss
  * thread. */
 SST_DECL int sst_stream_open(sst_store *store, const char *name, sst_stream **out);
 
-/* Description, number of rows, first time of those that are kept and last time (0 when empty). Each
- * output may be NULL.
- * What *desc points to is valid until sst_close. desc->fields is set where there are several, or
- * the only one has a name, so that *desc describes a like stream to sst_stream_create, but for the
- * offsets, which are 0. SST_ERR_CORRUPT: a time that was asked for is damaged. Any thread. */
+/* Description, number of rows, first time of those that are kept, and last time (0 when empty).
+ * Each output may be NULL. What *desc points to is valid until sst_close. desc->fields is set where
+ * there are several, or the only one has a name, so that *desc describes a like stream to
+ * sst_stream_create, but for the offsets, which are 0. SST_ERR_CORRUPT: a time that was asked for
+ * is damaged. Any thread. */
 #if SST_DECLARE_READ
 SST_DECL int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uint64_t *rows,
                              int64_t *first_time, int64_t *last_time);
@@ -4222,8 +4221,9 @@ static int ssti_block_room(ssti_series *s) {
         (void)ssti_list_place(larger, i, &place);
         larger->chunks[0][place] = *ssti_list_at(list, i);
     }
-    larger->older = list;
     ssti_atomic_store(&s->list, larger);
+    if (SSTI_HAS_READ) larger->older = list;
+    else ssti_list_free(list, a, s);
     return SST_OK;
 }
 
@@ -13800,8 +13800,8 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
  * ============================================================================================
  *
  * 0.6.0  Retention: retain_rows and retain_time. The image of a memory store grows in one piece.
- *        Who only records forgets the blocks that an INDEX has. sst_compact and sst_save leave nothing
- *        behind when closing the copy fails.
+ *        Who only records forgets the blocks that an INDEX has. sst_compact and sst_save leave
+ *        nothing behind when closing the copy fails.
  * 0.5.0  Every kind of row: several fields, ragged ones, text and bytes, tags, keys, rows without
  *        times or with equal ones; sst_append_n, sst_sample_field, sst_gather_field; sst_save.
  * 0.4.0  sst_snapshot, sst_replay, sst_buf. Time tables have tables of crowded buckets. Single
