@@ -561,6 +561,68 @@ static void out_of_memory(void) {
     sst_close(store);
 }
 
+/* Every allocation fails, one after the other: the call is refused, and succeeds when repeated. */
+static size_t allocations, failing_one, live_bytes;
+
+static void *nth_resize(void *user, void *old, size_t old_size, size_t new_size) {
+    void *p;
+    (void)user;
+    if (new_size != 0 && ++allocations == failing_one) return NULL;
+    p = new_size == 0 ? NULL : realloc(old, new_size);
+    if (new_size == 0) free(old);
+    live_bytes += new_size - old_size;
+    return p;
+}
+
+/* A call once more, when there was no memory for it. */
+#define AGAIN(call) \
+    do { \
+        int result_of_call = (call); \
+        if (result_of_call == SST_ERR_MEMORY) result_of_call = (call); \
+        CHECK_INT(result_of_call, SST_OK); \
+    } while (0)
+
+static void each_allocation(void) {
+    sst_allocator a = {NULL, nth_resize};
+    sst_options options = {0};
+    size_t nth, most = 1;
+    char path[300];
+    make_path(path, sizeof path);
+    options.allocator = &a;
+    for (nth = 1; nth <= most && test_errors == 0; nth++) {
+        sst_options to = options;
+        sst_stream_desc desc = every_kind(60), plain = scalar(0, 900, 512);
+        sst_store *store = NULL;
+        sst_stream *s = NULL, *other = NULL;
+        sst_view view;
+        uint64_t n;
+        to.flags = SST_REPLACE | SST_NO_SYNC;
+        allocations = live_bytes = 0;
+        failing_one = nth;
+        AGAIN(sst_create(NULL, &options, &store));
+        REQUIRE(store != NULL);
+        AGAIN(sst_stream_create(store, &desc, &s));
+        AGAIN(sst_stream_create(store, &plain, &other));
+        REQUIRE(s != NULL && other != NULL);
+        for (n = 1; n <= 300; n++) {
+            AGAIN(append_kind(s, n - 1));
+            AGAIN(sst_append_f64(other, time_of(n - 1), value_of(n - 1)));
+            if (n % 40 != 0) continue;
+            AGAIN(sst_window(s, INT64_MIN, INT64_MAX, &view));
+            check_kinds(&view, n < 60 ? 0 : n - 60, n < 60 ? n : 60);
+            AGAIN(sst_slice(other, n - 5, 5, &view));
+            CHECK_INT(view.count, 5);
+        }
+        AGAIN(sst_save(store, path, INT64_MIN, INT64_MAX, &to));
+        AGAIN(sst_verify(store, NULL));
+        CHECK_INT(sst_close(store), SST_OK);
+        CHECK_INT(live_bytes, 0);
+        if (most < allocations) most = allocations;
+    }
+    CHECK(most > 50);
+    remove(path);
+}
+
 /* ---- what is looked at stays ---- */
 
 static void lent_views(void) {
@@ -984,6 +1046,7 @@ int main(void) {
     TEST_RUN(bounded);
     TEST_RUN(fixed_memory);
     TEST_RUN(out_of_memory);
+    TEST_RUN(each_allocation);
     TEST_RUN(lent_views);
     TEST_RUN(carried);
     TEST_RUN(replayed);
