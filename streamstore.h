@@ -1364,6 +1364,17 @@ SST_DECL int sst_buf_close(sst_buf *buf);
 #define SSTI_BIG_ENDIAN 0
 #endif
 
+#ifndef SSTI_HAS_INT128
+#if defined(__SIZEOF_INT128__)
+#define SSTI_HAS_INT128 1
+#else
+#define SSTI_HAS_INT128 0
+#endif
+#endif
+#if SSTI_HAS_INT128
+__extension__ typedef unsigned __int128 ssti_uint128;
+#endif
+
 /* ThreadSanitizer does not follow fences; there, single accesses carry the order instead. */
 #ifndef SSTI_TSAN
 #if defined(__SANITIZE_THREAD__)
@@ -3988,6 +3999,10 @@ struct ssti_series {
     uint32_t fill_bytes;            /* of the value, where rows are that and a time; else 0 */
     uint32_t fill_fields;           /* where rows are fixed fields and a time; else 0 */
     sst_type fill_scalar;           /* of that, where it is one number; else 0 */
+    uint32_t fill_ragged;           /* bytes of an item, where rows are such items and a time; else
+                                       0 */
+    uint32_t fill_room;             /* how many of them the half has room for */
+    bool fill_text;                 /* those items are text */
     const uint32_t *fill_alive;     /* the store's */
     uint64_t fill_first;            /* its first row */
     uint32_t *fill_published;       /* its row count */
@@ -5438,6 +5453,10 @@ static ssti_series *ssti_series_new(sst_store *store, const ssti_definition *d) 
     ssti_series_fields(s, d, &text);
     s->where_count = s->column_count + 2 * s->items_count;
     if (s->timed && s->column_count == 1 + s->field_count) s->fill_fields = s->field_count;
+    if (s->timed && s->column_count == 3 && s->items_count == 1) {
+        s->fill_ragged = s->columns[2].item_bytes;
+        s->fill_text = s->fields[0].type == SST_TEXT;
+    }
     if (s->fill_fields == 1) s->fill_bytes = s->columns[1].row_bytes;
     if (s->fill_bytes != 0 && s->fields[0].shape[0] == 0) s->fill_scalar = s->fields[0].type;
     s->block_bytes = store->block_bytes;
@@ -5996,7 +6015,7 @@ static int ssti_index_load(sst_store *store, uint64_t newest) {
  * columns of items it begins with uint64 bytes of each of them, padded to 64; before the offsets of
  * each are 64 bytes, the last four of which are the first offset, 0. */
 
-#define SSTI_LIVE_VERSION 2u
+#define SSTI_LIVE_VERSION 3u
 #define SSTI_LIVE_TABLES 128u
 #define SSTI_LIVE_SLOT 512u
 #define SSTI_LIVE_HALF 256u
@@ -6009,21 +6028,36 @@ SSTI_INLINE uint64_t ssti_check_step(uint64_t h, uint64_t word) {
     return h ^ (h >> 32);
 }
 
-/* before: bytes that were taken already. What is left at the end, less than a word, is taken with
- * bytes before it, where there are. */
-SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size, size_t before) {
+/* A step of two words: the halves of their product are folded, as in wyhash (Wang Yi, 2019). */
+SSTI_INLINE uint64_t ssti_check_pair(uint64_t h, uint64_t first, uint64_t second) {
+    uint64_t a = h ^ first, b = second ^ 0x9E3779B97F4A7C15u;
+#if SSTI_HAS_INT128
+    ssti_uint128 product = (ssti_uint128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+#else
+    uint64_t al = a & UINT32_MAX, ah = a >> 32, bl = b & UINT32_MAX, bh = b >> 32;
+    uint64_t middle = ah * bl + (al * bl >> 32), other = al * bh + (middle & UINT32_MAX);
+    return (a * b) ^ (ah * bh + (middle >> 32) + (other >> 32));
+#endif
+}
+
+/* A word of what is hashed, which is copied to the same place behind `to`, unless that is NULL. */
+SSTI_INLINE uint64_t ssti_check_word(const uint8_t *p, uint8_t *to, size_t at) {
     uint64_t w;
-    for (; size >= 8; size -= 8) {
-        memcpy(&w, p, 8);
-        h = ssti_check_step(h, w);
-        p += 8;
-        before = 8;
-    }
-    if (size == 0) return h;
-    if (before != 0) {
-        memcpy(&w, p + size - 8, 8);
-        return ssti_check_step(h, w);
-    }
+    memcpy(&w, p + at, 8);
+    if (to != NULL) memcpy(to + at, &w, 8);
+    return w;
+}
+
+/* The bytes from `at` on, copied as well unless `to` is NULL. What is left at the end, less than a
+ * word, is taken with bytes before it, where there are. */
+SSTI_INLINE uint64_t ssti_check_rest(uint64_t h, const uint8_t *p, size_t size, uint8_t *to,
+                                     size_t at) {
+    uint64_t w;
+    for (; size - at >= 8; at += 8) h = ssti_check_step(h, ssti_check_word(p, to, at));
+    if (size == at) return h;
+    if (size >= 8) return ssti_check_step(h, ssti_check_word(p, to, size - 8));
+    if (to != NULL) memcpy(to, p, size);
     if (size >= 4) {
         uint32_t first, last;
         memcpy(&first, p, 4);
@@ -6034,26 +6068,40 @@ SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size,
     return ssti_check_step(h, w);
 }
 
-/* The same for long rows: four lanes, since a multiplication waits for the one before. */
-static uint64_t ssti_check_long(uint64_t h, const uint8_t *p, size_t size) {
-    uint64_t a = h, b = h + 1, c = h + 2, d = h + 3, w, x, y, z;
-    for (; size >= 32; size -= 32) {
-        memcpy(&w, p, 8);
-        memcpy(&x, p + 8, 8);
-        memcpy(&y, p + 16, 8);
-        memcpy(&z, p + 24, 8);
-        a = ssti_check_step(a, w);
-        b = ssti_check_step(b, x);
-        c = ssti_check_step(c, y);
-        d = ssti_check_step(d, z);
-        p += 32;
+SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size) {
+    return ssti_check_rest(h, p, size, NULL, 0);
+}
+
+/* The same for long rows: two lanes, since a multiplication waits for the one before. */
+SSTI_INLINE uint64_t ssti_check_lanes(uint64_t h, const uint8_t *p, size_t size, uint8_t *to) {
+    uint64_t a = h, b = ~h;
+    size_t at = 0;
+    for (; size - at >= 32; at += 32) {
+        uint64_t w = ssti_check_word(p, to, at), x = ssti_check_word(p, to, at + 8);
+        uint64_t y = ssti_check_word(p, to, at + 16), z = ssti_check_word(p, to, at + 24);
+        a = ssti_check_pair(a, w, x);
+        b = ssti_check_pair(b, y, z);
     }
-    h = ssti_check_step(ssti_check_step(a, b), ssti_check_step(c, d));
-    return ssti_check_bytes(h, p, size, 64);
+    return ssti_check_rest(ssti_check_step(a, b), p, size, to, at);
+}
+
+static uint64_t ssti_check_long(uint64_t h, const uint8_t *p, size_t size) {
+    return ssti_check_lanes(h, p, size, NULL);
 }
 
 SSTI_INLINE uint64_t ssti_check_column(uint64_t h, const uint8_t *p, size_t size) {
-    return size >= 64 ? ssti_check_long(h, p, size) : ssti_check_bytes(h, p, size, 0);
+    return size >= 64 ? ssti_check_long(h, p, size) : ssti_check_bytes(h, p, size);
+}
+
+/* The same of what is copied into a tail in one go. Items lie anywhere, so these are no atomic
+ * words: who copies them out meanwhile finds by generation or check word that they mean nothing. */
+SSTI_INLINE uint64_t ssti_check_copy(uint64_t h, const uint8_t *p, size_t size, uint8_t *to) {
+#if SSTI_TSAN
+    ssti_copy_in(to, p, size);
+    return ssti_check_column(h, p, size);
+#else
+    return size >= 64 ? ssti_check_lanes(h, p, size, to) : ssti_check_rest(h, p, size, to, 0);
+#endif
 }
 
 SSTI_INLINE uint32_t ssti_check_fold(uint64_t h) { return (uint32_t)(h >> 16); }
@@ -6867,6 +6915,10 @@ static void ssti_half_activate(ssti_series *s, uint32_t which, uint64_t first_ro
     s->fill_alive = s->store->alive;
     s->fill_limit = h->capacity > 4 * SSTI_NEAR_ROWS ? h->capacity - 2 * SSTI_NEAR_ROWS
                                                      : h->capacity;
+    if (s->fill_ragged != 0) {
+        uint64_t room = h->regions[0] / s->fill_ragged;
+        s->fill_room = SSTI_HUGE(room > UINT32_MAX) ? UINT32_MAX : (uint32_t)room;
+    }
     s->fill_first = first_row;
     s->fill_published = &h->count;
 }
@@ -6933,6 +6985,7 @@ static int ssti_tail_turn(ssti_series *s) {
     uint64_t first_row = now->first_row + s->fill_count;
     if (ssti_atomic_load(&now->state) == SSTI_HALF_ACTIVE) {
         s->fill_capacity = s->fill_count;       /* it is no longer the writer's, come what may */
+        s->fill_limit = 0;
         ssti_atomic_store(&now->state, (uint32_t)SSTI_HALF_FULL);
     }
     if (ssti_atomic_load(&next->state) != SSTI_HALF_EMPTY) {
@@ -7196,8 +7249,8 @@ static void ssti_append_check(ssti_series *s, const ssti_rows *rows) {
         const uint8_t *times = ssti_rows_at(s, rows, 0), *values = ssti_rows_at(s, rows, 1);
         for (; i < rows->count; i++) {
             uint64_t h = ssti_check_step(s->check_seed, first + i);
-            h = ssti_check_bytes(h, times + i * 8, 8, 0);
-            h = ssti_check_bytes(h, values + i * 8, 8, 0);
+            h = ssti_check_bytes(h, times + i * 8, 8);
+            h = ssti_check_bytes(h, values + i * 8, 8);
             ssti_word_store(&s->fill_check[s->fill_count + i], ssti_check_fold(h));
         }
     }
@@ -7420,8 +7473,8 @@ SSTI_INLINE bool ssti_append_fast(sst_stream *stream, int64_t time, const void *
     else ssti_copy_in(s->fill[1] + n * value_bytes, value, value_bytes);
     if (s->fill_check != NULL) {
         uint64_t h = ssti_check_step(s->check_seed, s->fill_first + n);
-        h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time, 0);
-        if (value_bytes == 8) h = ssti_check_bytes(h, (const uint8_t *)value, 8, 0);
+        h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
+        if (value_bytes == 8) h = ssti_check_bytes(h, (const uint8_t *)value, 8);
         else h = ssti_check_column(h, (const uint8_t *)value, value_bytes);
         ssti_word_store(&s->fill_check[n], ssti_check_fold(h));
     }
@@ -7443,7 +7496,7 @@ static bool ssti_append_struct(sst_stream *stream, int64_t time, const uint8_t *
         fields == 0 || ssti_word_load(&s->finished) != 0 ||
         *s->fill_alive == 0) return false;
     ssti_copy_in8(fill[0] + (size_t)n * 8, &time);
-    h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time, 0);
+    h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
     for (i = 0; i < fields; i++) {
         const uint8_t *from = value + offsets[i];
         size_t bytes = columns[1 + i].row_bytes;
@@ -7920,11 +7973,38 @@ static int ssti_row_cell(sst_stream *stream, uint32_t field, const sst_cell *cel
     return SST_OK;
 }
 
+/* The short way in of rows that are a time and items: see ssti_append_fast. */
+SSTI_INLINE bool ssti_append_ragged(sst_stream *stream, int64_t time, const uint8_t *items,
+                                    size_t count) {
+    ssti_series *s = stream->series;
+    uint32_t n = s->fill_count, item = s->fill_ragged, used, end;
+    uint64_t h = ssti_check_step(s->check_seed, s->fill_first + n);
+    if (ssti_word_load(&s->writer) != stream || n >= s->fill_limit || time <= s->last_time ||
+        item == 0 || (items == NULL && count != 0) || ssti_word_load(&s->finished) != 0 ||
+        *s->fill_alive == 0) return false;
+    used = s->fill_items[0];
+    if (count > s->fill_room - used || (uint64_t)count * item > SST_MAX_ROW_BYTES ||
+        (s->fill_text && !ssti_text_sound(items, count))) return false;
+    end = used + (uint32_t)count;
+    ssti_copy_in8(s->fill[0] + (size_t)n * 8, &time);
+    ssti_copy_value(s->fill[1] + (size_t)n * 4, &end, 4);
+    h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
+    h = ssti_check_step(h, count * item);
+    h = ssti_check_copy(h, items, count * item, s->fill[2] + (size_t)used * item);
+    if (s->fill_check != NULL) ssti_word_store(&s->fill_check[n], ssti_check_fold(h));
+    s->last_time = time;
+    s->fill_items[0] = end;
+    s->fill_count = n + 1;
+    ssti_atomic_store(s->fill_published, n + 1);
+    return true;
+}
+
 SST_API int sst_append_n(sst_stream *stream, int64_t time, const void *items, size_t count) {
     uint64_t bytes = 0;
     sst_cell cell;
     ssti_rows row;
     if (stream == NULL) return SST_ERR_ARG;
+    if (ssti_append_ragged(stream, time, (const uint8_t *)items, count)) return SST_OK;
     SSTI_TRY(ssti_append_allowed(stream));
     SSTI_TRY(ssti_append_simple(stream, true));
     cell.data = items;
@@ -13097,6 +13177,7 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
 #undef SSTI_INLINE
 #undef SSTI_BIG_ENDIAN
 #undef SSTI_TSAN
+#undef SSTI_HAS_INT128
 #undef SSTI_INDEX_BLOCKS
 #undef SSTI_TABLE_MIN_BLOCKS
 #undef SSTI_TAIL_FIRST_BYTES

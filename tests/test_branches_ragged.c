@@ -524,6 +524,64 @@ static void refused_rows(void) {
     CHECK_INT(sst_close(store), SST_OK);
 }
 
+/* What is refused although there is a half with room for it: the short way in is not taken. */
+static void refused_quickly(void) {
+    sst_store *store = file_store(4096, 0);
+    sst_stream *text = make(store, "text", SST_TEXT, 0), *points = make(store, "points", SST_F32,
+                                                                        SST_RAGGED);
+    sst_stream *other = NULL;
+    float floats[30] = {1, 2, 3};
+    sst_row row = {0};
+    sst_view view;
+    CHECK_INT(sst_stream_open(store, "text", &other), SST_OK);
+    CHECK_INT(sst_append_n(text, 1, "a", 1), SST_OK);
+    CHECK_INT(sst_append_n(text, 2, "\xC3\xBC", 2), SST_OK);
+    CHECK_INT(sst_append_n(text, 3, "a\xC3", 2), SST_ERR_ARG);
+    CHECK_INT(sst_append_n(text, 2, "b", 1), SST_ERR_ORDER);
+    CHECK_INT(sst_append_n(text, 3, NULL, 1), SST_ERR_ARG);
+    CHECK_INT(sst_append_n(text, 3, "", SST_MAX_ROW_BYTES + (size_t)1), SST_ERR_LIMIT);
+    CHECK_INT(sst_append_n(text, 3, "", UINT32_MAX), SST_ERR_LIMIT);
+    CHECK_INT(sst_append_n(other, 3, "b", 1), SST_ERR_STATE);
+    CHECK_INT(sst_append_n(text, 3, NULL, 0), SST_OK);
+    CHECK_INT(sst_append_n(points, 1, floats, 3), SST_OK);
+    CHECK_INT(sst_append_n(points, 1, floats, 3), SST_ERR_ORDER);
+    CHECK_INT(sst_append_n(points, 2, floats, 30), SST_OK);
+    row.time = 3;                       /* the long way goes on where the short one was */
+    row.value = floats;
+    row.count = 2;
+    CHECK_INT(sst_append_row(points, &row), SST_OK);
+    CHECK_INT(sst_append_n(points, 4, floats, 1), SST_OK);
+    REQUIRE(sst_slice(points, 0, 4, &view) == SST_OK && view.count == 4);
+    CHECK(view.offsets[1] == 3 && view.offsets[2] == 33 && view.offsets[3] == 35);
+    CHECK(view.offsets[4] == 36 && ((const float *)view.values)[34] == 2);
+    REQUIRE(sst_slice(text, 0, 3, &view) == SST_OK && view.count == 3);
+    CHECK(view.offsets[3] == 3 && memcmp(view.values, "a\xC3\xBC", 3) == 0);
+    CHECK_INT(sst_stream_finish(text), SST_OK);
+    CHECK_INT(sst_append_n(text, 4, "b", 1), SST_ERR_FINISHED);
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
+/* Both halves are full of items, not of rows: a row that would still fit in is not taken, as the
+ * half is no longer the writer's. */
+static void both_full(void) {
+    sst_store *store = file_store(4096, SST_DEFERRED);
+    sst_stream *stream = make(store, "s", SST_BYTES, 0);
+    static const uint8_t bytes[400];
+    int64_t rows = 0;
+    int result, round;
+    for (round = 0; round < 5; round++) {
+        do {
+            result = sst_append_n(stream, rows, bytes, 400);
+            rows += result == SST_OK;
+        } while (result == SST_OK && rows < 1000);
+        CHECK_INT(result, SST_ERR_BUSY);
+        CHECK_INT(sst_append_n(stream, rows, bytes, 1), SST_ERR_BUSY);
+        CHECK_INT(sst_rows(stream), rows);
+        CHECK_INT(sst_poll(store), SST_OK);
+    }
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
 static void refused_views(void) {
     sst_store *store = memory_store(4096, 0);
     sst_stream *text = make(store, "text", SST_TEXT, 0), *keyed = make(store, "k", SST_BYTES,
@@ -718,6 +776,8 @@ int main(void) {
     TEST_RUN(large_at_first);
     TEST_RUN(no_memory);
     TEST_RUN(refused_rows);
+    TEST_RUN(refused_quickly);
+    TEST_RUN(both_full);
     TEST_RUN(refused_views);
     TEST_RUN(rows_too_large);
     TEST_RUN(many_streams);
