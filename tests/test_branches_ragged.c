@@ -323,6 +323,59 @@ static void scribbled_tails(void) {
     }
 }
 
+/* Full halves are written from where they are: without staging, unless rows were flushed before or
+ * had more bytes than the half was planned for. */
+static void sealed_in_place(void) {
+    int i;
+    for (i = 0; i < 3; i++) {
+        sst_store *store = file_store(1u << 17, i == 0 ? SST_NO_LIVE : 0);
+        sst_stream *stream = make(store, "s", SST_BYTES, 0);
+        sst_options options = scratch_options(5);
+        int rows = 20000;
+        options.flags = SST_VERIFY;
+        append_bytes(stream, 0, rows, 80);
+        CHECK(store->staging_bytes < 32768);
+        CHECK(stream->series->list->count > 6);
+        if (i == 1) {
+            CHECK_INT(sst_flush(store), SST_OK);
+            append_bytes(stream, rows, 8000, 80);
+            check_bytes(stream, 0, (uint64_t)rows + 8000, 80);
+        } else if (i == 2) {
+            append_bytes(stream, rows, 8000, 1000);
+            check_bytes(stream, rows, 8000, 1000);
+            CHECK(store->staging_bytes >= 65536);
+        }
+        check_bytes(stream, 0, (uint64_t)rows, 80);
+        CHECK_INT(sst_close(store), SST_OK);
+        REQUIRE(sst_open(file(), &options, &store) == SST_OK);
+        REQUIRE(sst_stream_open(store, "s", &stream) == SST_OK);
+        CHECK_INT(sst_rows(stream), i == 0 ? rows : rows + 8000);
+        check_bytes(stream, 0, (uint64_t)rows, 80);
+        if (i == 1) check_bytes(stream, rows, 8000, 80);
+        if (i == 2) check_bytes(stream, rows, 8000, 1000);
+        CHECK_INT(sst_close(store), SST_OK);
+    }
+}
+
+/* The first offset of a full half is not 0: then it is not written from where it is. */
+static void scribbled_start(void) {
+    sst_store *store = file_store(4096, 0);
+    sst_stream *stream = make(store, "s", SST_BYTES, 0);
+    const uint32_t one = 1;
+    sst_view view;
+    int rows;
+    append_bytes(stream, 1, 4, 80);
+    memcpy(stream->series->fill[1] - 4, &one, 4);
+    for (rows = 4; rows < 1000 && stream->series->list->count < 2; rows++) {
+        append_bytes(stream, 1 + rows, 1, 80);
+    }
+    REQUIRE(sst_slice(stream, 0, (uint64_t)rows, &view) == SST_OK);
+    CHECK_INT(view.count, rows);
+    CHECK_INT(view.offsets[1], 0);      /* it has lost its only byte */
+    CHECK(view.offsets[2] == 2 && memcmp(view.values, "ccddd", 5) == 0);
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
 /* The room that a companion says a half has for items, for readers. */
 static void scribbled_regions(void) {
     uint64_t huge[2] = {UINT64_MAX / 2, 1u << 20};
@@ -335,7 +388,8 @@ static void scribbled_regions(void) {
         CHECK_INT(sst_store_info(store, &info), SST_OK);
         append_bytes(stream, 0, 40, 11);
         if (info.kill_safe) {
-            memcpy(stream->series->halves[0].base, &huge[i], 8);
+            const ssti_half *half = &stream->series->halves[0];
+            memcpy(half->base + half->bytes - 64, &huge[i], 8);
             REQUIRE(sst_open(file(), &options, &reader) == SST_OK);
             REQUIRE(sst_stream_open(reader, "s", &stream) == SST_OK);
             CHECK_INT(sst_rows(stream), 0);
@@ -769,6 +823,8 @@ int main(void) {
     TEST_RUN(nearest_before_damage);
     TEST_RUN(failing_reads);
     TEST_RUN(scribbled_tails);
+    TEST_RUN(sealed_in_place);
+    TEST_RUN(scribbled_start);
     TEST_RUN(scribbled_regions);
     TEST_RUN(no_room);
     TEST_RUN(rows_nowhere);
