@@ -1387,6 +1387,17 @@ SST_DECL int sst_buf_close(sst_buf *buf);
 #define SSTI_BIG_ENDIAN 0
 #endif
 
+#ifndef SSTI_HAS_INT128
+#if defined(__SIZEOF_INT128__)
+#define SSTI_HAS_INT128 1
+#else
+#define SSTI_HAS_INT128 0
+#endif
+#endif
+#if SSTI_HAS_INT128
+__extension__ typedef unsigned __int128 ssti_uint128;
+#endif
+
 /* ThreadSanitizer does not follow fences; there, single accesses carry the order instead. */
 #ifndef SSTI_TSAN
 #if defined(__SANITIZE_THREAD__)
@@ -4095,6 +4106,10 @@ struct ssti_series {
     uint32_t fill_bytes;            /* of the value, where rows are that and a time; else 0 */
     uint32_t fill_fields;           /* where rows are fixed fields and a time; else 0 */
     sst_type fill_scalar;           /* of that, where it is one number; else 0 */
+    uint32_t fill_ragged;           /* bytes of an item, where rows are such items and a time; else
+                                       0 */
+    uint32_t fill_room;             /* how many of them the half has room for */
+    bool fill_text;                 /* those items are text */
     const uint32_t *fill_alive;     /* the store's */
     uint64_t fill_first;            /* its first row */
     uint32_t *fill_published;       /* its row count */
@@ -5649,6 +5664,10 @@ static ssti_series *ssti_series_new(sst_store *store, const ssti_definition *d) 
     ssti_series_fields(s, d, &text);
     s->where_count = s->column_count + 2 * s->items_count;
     if (s->timed && s->column_count == 1 + s->field_count) s->fill_fields = s->field_count;
+    if (s->timed && s->column_count == 3 && s->items_count == 1) {
+        s->fill_ragged = s->columns[2].item_bytes;
+        s->fill_text = s->fields[0].type == SST_TEXT;
+    }
     if (s->fill_fields == 1) s->fill_bytes = s->columns[1].row_bytes;
     if (s->fill_bytes != 0 && s->fields[0].shape[0] == 0) s->fill_scalar = s->fields[0].type;
     s->block_bytes = store->block_bytes;
@@ -6215,11 +6234,11 @@ static int ssti_index_load(sst_store *store, uint64_t newest) {
  *
  * A half is its columns, each at a multiple of 64, and then uint32 check[capacity]: a hash of the
  * session id, the stream, the row number and the row's bytes. Rows count while it holds: nothing
- * else says which rows are there, so that no order of writes has to be trusted. Where there are
- * columns of items it begins with uint64 bytes of each of them, padded to 64; before the offsets of
- * each are 64 bytes, the last four of which are the first offset, 0. */
+ * else says which rows are there, so that no order of writes has to be trusted. Offsets begin with
+ * that of the first row, 0. Where there are columns of items the half ends with uint64 bytes of the
+ * room for each of them, padded to 64. */
 
-#define SSTI_LIVE_VERSION 2u
+#define SSTI_LIVE_VERSION 3u
 #define SSTI_LIVE_TABLES 128u
 #define SSTI_LIVE_SLOT 512u
 #define SSTI_LIVE_HALF 256u
@@ -6232,21 +6251,37 @@ SSTI_INLINE uint64_t ssti_check_step(uint64_t h, uint64_t word) {
     return h ^ (h >> 32);
 }
 
-/* before: bytes that were taken already. What is left at the end, less than a word, is taken with
- * bytes before it, where there are. */
-SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size, size_t before) {
+/* A step of two words: the halves of their product are folded, as in wyhash (Wang Yi, 2019). One
+ * factor is there once more, for what the other one takes it times may be 0. */
+SSTI_INLINE uint64_t ssti_check_pair(uint64_t h, uint64_t first, uint64_t second) {
+    uint64_t a = h ^ first, b = second ^ 0x9E3779B97F4A7C15u;
+#if SSTI_HAS_INT128
+    ssti_uint128 product = (ssti_uint128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64) ^ a;
+#else
+    uint64_t al = a & UINT32_MAX, ah = a >> 32, bl = b & UINT32_MAX, bh = b >> 32;
+    uint64_t middle = ah * bl + (al * bl >> 32), other = al * bh + (middle & UINT32_MAX);
+    return (a * b) ^ (ah * bh + (middle >> 32) + (other >> 32)) ^ a;
+#endif
+}
+
+/* A word of what is hashed, which is copied to the same place behind `to`, unless that is NULL. */
+SSTI_INLINE uint64_t ssti_check_word(const uint8_t *p, uint8_t *to, size_t at) {
     uint64_t w;
-    for (; size >= 8; size -= 8) {
-        memcpy(&w, p, 8);
-        h = ssti_check_step(h, w);
-        p += 8;
-        before = 8;
-    }
-    if (size == 0) return h;
-    if (before != 0) {
-        memcpy(&w, p + size - 8, 8);
-        return ssti_check_step(h, w);
-    }
+    memcpy(&w, p + at, 8);
+    if (to != NULL) memcpy(to + at, &w, 8);
+    return w;
+}
+
+/* The bytes from `at` on, copied as well unless `to` is NULL. What is left at the end, less than a
+ * word, is taken with bytes before it, where there are. */
+SSTI_INLINE uint64_t ssti_check_rest(uint64_t h, const uint8_t *p, size_t size, uint8_t *to,
+                                     size_t at) {
+    uint64_t w;
+    for (; size - at >= 8; at += 8) h = ssti_check_step(h, ssti_check_word(p, to, at));
+    if (size == at) return h;
+    if (size >= 8) return ssti_check_step(h, ssti_check_word(p, to, size - 8));
+    if (to != NULL) memcpy(to, p, size);
     if (size >= 4) {
         uint32_t first, last;
         memcpy(&first, p, 4);
@@ -6257,26 +6292,40 @@ SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size,
     return ssti_check_step(h, w);
 }
 
-/* The same for long rows: four lanes, since a multiplication waits for the one before. */
-static uint64_t ssti_check_long(uint64_t h, const uint8_t *p, size_t size) {
-    uint64_t a = h, b = h + 1, c = h + 2, d = h + 3, w, x, y, z;
-    for (; size >= 32; size -= 32) {
-        memcpy(&w, p, 8);
-        memcpy(&x, p + 8, 8);
-        memcpy(&y, p + 16, 8);
-        memcpy(&z, p + 24, 8);
-        a = ssti_check_step(a, w);
-        b = ssti_check_step(b, x);
-        c = ssti_check_step(c, y);
-        d = ssti_check_step(d, z);
-        p += 32;
+SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size) {
+    return ssti_check_rest(h, p, size, NULL, 0);
+}
+
+/* The same for long rows: two lanes, since a multiplication waits for the one before. */
+SSTI_INLINE uint64_t ssti_check_lanes(uint64_t h, const uint8_t *p, size_t size, uint8_t *to) {
+    uint64_t a = h, b = ~h;
+    size_t at = 0;
+    for (; size - at >= 32; at += 32) {
+        uint64_t w = ssti_check_word(p, to, at), x = ssti_check_word(p, to, at + 8);
+        uint64_t y = ssti_check_word(p, to, at + 16), z = ssti_check_word(p, to, at + 24);
+        a = ssti_check_pair(a, w, x);
+        b = ssti_check_pair(b, y, z);
     }
-    h = ssti_check_step(ssti_check_step(a, b), ssti_check_step(c, d));
-    return ssti_check_bytes(h, p, size, 64);
+    return ssti_check_rest(ssti_check_step(a, b), p, size, to, at);
+}
+
+static uint64_t ssti_check_long(uint64_t h, const uint8_t *p, size_t size) {
+    return ssti_check_lanes(h, p, size, NULL);
 }
 
 SSTI_INLINE uint64_t ssti_check_column(uint64_t h, const uint8_t *p, size_t size) {
-    return size >= 64 ? ssti_check_long(h, p, size) : ssti_check_bytes(h, p, size, 0);
+    return size >= 64 ? ssti_check_long(h, p, size) : ssti_check_bytes(h, p, size);
+}
+
+/* The same of what is copied into a tail in one go. Items lie anywhere, so these are no atomic
+ * words: who copies them out meanwhile finds by generation or check word that they mean nothing. */
+SSTI_INLINE uint64_t ssti_check_copy(uint64_t h, const uint8_t *p, size_t size, uint8_t *to) {
+#if SSTI_TSAN
+    ssti_copy_in(to, p, size);
+    return ssti_check_column(h, p, size);
+#else
+    return size >= 64 ? ssti_check_lanes(h, p, size, to) : ssti_check_rest(h, p, size, to, 0);
+#endif
 }
 
 SSTI_INLINE uint32_t ssti_check_fold(uint64_t h) { return (uint32_t)(h >> 16); }
@@ -6321,27 +6370,26 @@ static uint64_t ssti_check_seed(uint64_t session, uint32_t number) {
     return ssti_check_step(session, number);
 }
 
-/* Bytes before the columns of a half: how many bytes of items it has room for, by slot. */
-static size_t ssti_half_head(const ssti_series *s) {
+/* The last bytes of a half in a companion: how many bytes of items it has room for, by slot. */
+static size_t ssti_half_foot(const ssti_series *s) {
     return (size_t)ssti_round_up((uint64_t)s->items_count * 8, 64);
 }
 
-/* Where a column that begins at `at` of a half is pointed to, and where the next one begins. Before
- * offsets there is room for where they begin. */
+/* Where a column that begins at `at` of a half is pointed to, and where the next one begins.
+ * Offsets are pointed to behind their first one. */
 SSTI_INLINE size_t ssti_half_column(const ssti_series *s, uint32_t column, uint32_t rows,
                                     const uint64_t *regions, size_t *at) {
     const ssti_column *c = &s->columns[column];
-    size_t place = *at;
-    if (ssti_is_offsets(c)) place += 64;
-    *at = place + (size_t)ssti_round_up(c->item_bytes != 0 ? regions[c->slot]
-                                                            : (uint64_t)rows * c->row_bytes, 64);
+    size_t first = ssti_is_offsets(c) ? 4 : 0, place = *at + first;
+    uint64_t bytes = c->item_bytes != 0 ? regions[c->slot] : (uint64_t)rows * c->row_bytes;
+    *at += (size_t)ssti_round_up(first + bytes, 64);
     return place;
 }
 
 /* Where the columns of a half begin; returns the bytes of all. regions: room for items, by slot. */
 static size_t ssti_half_layout(const ssti_series *s, uint8_t *base, uint32_t rows,
                                const uint64_t *regions, uint8_t **columns) {
-    size_t at = ssti_half_head(s);
+    size_t at = 0;
     uint32_t c;
     for (c = 0; c < s->column_count; c++) {
         size_t place = ssti_half_column(s, c, rows, regions, &at);
@@ -6867,6 +6915,7 @@ static void ssti_block_fill(const ssti_series *s, const ssti_rows *rows, uint8_t
         ssti_entry *e = &entries[c];
         uint8_t *to = record + (size_t)e->offset;
         const uint8_t *from;
+        bool offsets;
         ssti_zero_gap(record, at, e->offset);
         at = e->offset + e->stored;
         if (e->kind == SSTI_KIND_PIECES) {
@@ -6875,8 +6924,9 @@ static void ssti_block_fill(const ssti_series *s, const ssti_rows *rows, uint8_t
         }
         from = s->columns[c].item_bytes != 0 ? rows->columns[c] + (size_t)s->starts[c]
                                              : ssti_rows_at(s, rows, c);
-        if (to != from) {
-            if (ssti_is_offsets(&s->columns[c])) ssti_offsets_copy(to, from, rows->count);
+        offsets = ssti_is_offsets(&s->columns[c]);
+        if (to != (offsets ? from - 4 : from)) {
+            if (offsets) ssti_offsets_copy(to, from, rows->count);
             else if (e->stored != 0) memcpy(to, from, (size_t)e->stored);
             ssti_swap_elements(to, (size_t)e->stored, s->columns[c].element);
         }
@@ -6974,6 +7024,12 @@ static int ssti_batch_end(sst_store *store) {
     return SST_OK;
 }
 
+/* Do the columns that were measured lie just as they do in a block's record of n entries? In a half
+ * they do, unless somebody else has written over its first offset. */
+static bool ssti_block_placed(const ssti_series *s, uint32_t n) {
+    return n == s->column_count && (s->items_count == 0 || s->starts[n - 1] == 0);
+}
+
 /* Writes rows (at most 2^32 - 1) as the next block of the stream and publishes it. place: NULL, or
  * where the columns lie just as they do in a block's record, with room before them for the record's
  * head and a SKIP: then they are written from there. */
@@ -6992,7 +7048,7 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows, uint8_t *plac
     SSTI_TRY(ssti_block_room(s));
     if (s->keep != NULL) {
         SSTI_TRY(ssti_slab_begin(s, &d, payload));
-    } else if (place != NULL && n == s->column_count) {
+    } else if (place != NULL && ssti_block_placed(s, n)) {
         ssti_draft_begin(store, &d, SSTI_BLOCK, payload, entries[0].offset);
         d.record = place - entries[0].offset;
     } else {
@@ -7064,27 +7120,31 @@ static int ssti_half_memory(sst_store *store, size_t bytes, ssti_extent *out) {
     return out->memory == NULL ? SST_ERR_MEMORY : SST_OK;
 }
 
-/* Bytes of a half, without what is before its base: columns and, in a companion, check words. */
+/* Bytes of a half, without what is before its base: columns and, in a companion, check words and
+ * the room for items. */
 static size_t ssti_half_bytes(const ssti_series *s, uint32_t rows, const uint64_t *regions) {
     size_t bytes = ssti_half_layout(s, NULL, rows, regions, NULL);
-    if (s->slot != NULL) bytes += (size_t)ssti_round_up((uint64_t)rows * 4, 64);
+    if (s->slot != NULL) bytes += (size_t)ssti_round_up((uint64_t)rows * 4, 64) + ssti_half_foot(s);
     return bytes;
 }
 
 /* Room before the columns, where a full half becomes a block of a file as it is: for header and
- * directory and, where the block is page-aligned, a SKIP. */
-static size_t ssti_half_front(const ssti_series *s, uint32_t rows) {
+ * directory and, where the block is page-aligned, a SKIP. Items, which may be less than there is
+ * room for, are the last column then. */
+static size_t ssti_half_front(const ssti_series *s, uint32_t rows, const uint64_t *regions) {
     size_t head = SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((size_t)s->column_count + 1);
-    if (s->store->file == NULL || SSTI_BIG_ENDIAN || s->items_count != 0) return 0;
+    bool last = s->items_count == 1 && s->columns[s->column_count - 1].item_bytes != 0;
+    if (s->store->file == NULL || SSTI_BIG_ENDIAN || (s->items_count != 0 && !last)) return 0;
     head = (size_t)ssti_round_up(head, 64);
-    return rows * s->row_bytes < SSTI_ALIGN_FROM / 2 ? head : head + SSTI_PAGE_BYTES;
+    if (head + ssti_half_layout(s, NULL, rows, regions, NULL) < SSTI_ALIGN_FROM) return head;
+    return head + SSTI_PAGE_BYTES;
 }
 
 /* Writes the first offset, 0, of every column of offsets. */
 static void ssti_half_begin_items(const ssti_series *s, const ssti_half *h, uint8_t *base,
                                   uint32_t capacity) {
     const uint32_t none = 0;
-    size_t at = ssti_half_head(s);
+    size_t at = 0;
     uint32_t c;
     for (c = 0; c < s->column_count; c++) {
         size_t place = ssti_half_column(s, c, capacity, h->regions, &at);
@@ -7094,13 +7154,13 @@ static void ssti_half_begin_items(const ssti_series *s, const ssti_half *h, uint
 
 static void ssti_half_place(ssti_series *s, ssti_half *h, const ssti_extent *e,
                             uint32_t capacity) {
-    size_t front = ssti_half_front(s, capacity);
-    uint8_t *base = e->data + front;
+    size_t front = ssti_half_front(s, capacity, s->starts);
+    uint8_t *base = e->data + front, *foot = e->data + e->memory_bytes - ssti_half_foot(s);
     uint32_t c;
     ssti_half_open(h);
     for (c = 0; c < s->items_count; c++) {
         ssti_copy_in(&h->regions[c], &s->starts[c], 8);
-        ssti_copy_in(base + 8 * (size_t)c, &s->starts[c], 8);
+        if (s->slot != NULL) ssti_copy_in(foot + 8 * (size_t)c, &s->starts[c], 8);
     }
     ssti_half_begin_items(s, h, base, capacity);
     ssti_word_store(&h->base, base);
@@ -7121,7 +7181,7 @@ static size_t ssti_half_plan(ssti_series *s, uint32_t bytes, uint32_t *rows) {
     uint32_t i;
     if (s->items_count == 0) {
         *rows = ssti_half_rows(s, bytes);
-        return ssti_half_front(s, *rows) + ssti_half_bytes(s, *rows, s->starts);
+        return ssti_half_front(s, *rows, s->starts) + ssti_half_bytes(s, *rows, s->starts);
     }
     for (i = 0; i < s->items_count; i++) row_bytes += s->mean_items[i];
     *rows = (uint32_t)(bytes / row_bytes);
@@ -7131,7 +7191,7 @@ static size_t ssti_half_plan(ssti_series *s, uint32_t bytes, uint32_t *rows) {
         uint64_t items = (uint64_t)*rows * s->mean_items[i];
         s->starts[i] = ssti_round_up(items + items / 8 + 64, 64);
     }
-    total = ssti_half_bytes(s, *rows, s->starts);
+    total = ssti_half_front(s, *rows, s->starts) + ssti_half_bytes(s, *rows, s->starts);
     while (step * 4 < total) step *= 2;
     return (size_t)ssti_round_up(total, step);
 }
@@ -7228,7 +7288,7 @@ static bool ssti_half_fit(ssti_series *s, ssti_half *h, const ssti_rows *row) {
 static void ssti_tail_near(ssti_series *s) {
     uint32_t which = s->half_count == 2 ? 1 - s->half : s->half, c;
     const ssti_half *h = &s->halves[which];
-    size_t at = ssti_half_head(s);
+    size_t at = 0;
     if (s->fill_capacity - s->fill_count > SSTI_NEAR_ROWS) {
         ssti_prefetch_write(h);
         ssti_prefetch_write((const uint8_t *)(h + 1) - 1);
@@ -7268,6 +7328,10 @@ static void ssti_half_activate(ssti_series *s, uint32_t which, uint64_t first_ro
     s->fill_alive = s->store->alive;
     s->fill_limit = h->capacity > 4 * SSTI_NEAR_ROWS ? h->capacity - 2 * SSTI_NEAR_ROWS
                                                      : h->capacity;
+    if (s->fill_ragged != 0) {
+        uint64_t room = h->regions[0] / s->fill_ragged;
+        s->fill_room = SSTI_HUGE(room > UINT32_MAX) ? UINT32_MAX : (uint32_t)room;
+    }
     s->fill_first = first_row;
     s->fill_published = &h->count;
 }
@@ -7334,6 +7398,7 @@ static int ssti_tail_turn(ssti_series *s) {
     uint64_t first_row = now->first_row + s->fill_count;
     if (ssti_atomic_load(&now->state) == SSTI_HALF_ACTIVE) {
         s->fill_capacity = s->fill_count;       /* it is no longer the writer's, come what may */
+        s->fill_limit = 0;
         ssti_atomic_store(&now->state, (uint32_t)SSTI_HALF_FULL);
     }
     if (ssti_atomic_load(&next->state) != SSTI_HALF_EMPTY) {
@@ -7562,8 +7627,8 @@ static void ssti_append_check(ssti_series *s, const ssti_rows *rows) {
         const uint8_t *times = ssti_rows_at(s, rows, 0), *values = ssti_rows_at(s, rows, 1);
         for (; i < rows->count; i++) {
             uint64_t h = ssti_check_step(s->check_seed, first + i);
-            h = ssti_check_bytes(h, times + i * 8, 8, 0);
-            h = ssti_check_bytes(h, values + i * 8, 8, 0);
+            h = ssti_check_bytes(h, times + i * 8, 8);
+            h = ssti_check_bytes(h, values + i * 8, 8);
             ssti_word_store(&s->fill_check[s->fill_count + i], ssti_check_fold(h));
         }
     }
@@ -7786,8 +7851,8 @@ SSTI_INLINE bool ssti_append_fast(sst_stream *stream, int64_t time, const void *
     else ssti_copy_in(s->fill[1] + n * value_bytes, value, value_bytes);
     if (s->fill_check != NULL) {
         uint64_t h = ssti_check_step(s->check_seed, s->fill_first + n);
-        h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time, 0);
-        if (value_bytes == 8) h = ssti_check_bytes(h, (const uint8_t *)value, 8, 0);
+        h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
+        if (value_bytes == 8) h = ssti_check_bytes(h, (const uint8_t *)value, 8);
         else h = ssti_check_column(h, (const uint8_t *)value, value_bytes);
         ssti_word_store(&s->fill_check[n], ssti_check_fold(h));
     }
@@ -7809,7 +7874,7 @@ static bool ssti_append_struct(sst_stream *stream, int64_t time, const uint8_t *
         fields == 0 || ssti_word_load(&s->finished) != 0 ||
         *s->fill_alive == 0) return false;
     ssti_copy_in8(fill[0] + (size_t)n * 8, &time);
-    h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time, 0);
+    h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
     for (i = 0; i < fields; i++) {
         const uint8_t *from = value + offsets[i];
         size_t bytes = columns[1 + i].row_bytes;
@@ -8328,11 +8393,38 @@ static int ssti_row_cell(sst_stream *stream, uint32_t field, const sst_cell *cel
     return SST_OK;
 }
 
-SST_API int sst_append_n(sst_stream *stream, int64_t time, const void *items, size_t count) {
+/* Does a row that is a time and items go the short way in? See ssti_append_fast. */
+SSTI_INLINE bool ssti_ragged_fits(const sst_stream *stream, int64_t time, const uint8_t *items,
+                                  size_t count) {
+    const ssti_series *s = stream->series;
+    uint32_t item = s->fill_ragged;
+    if (ssti_word_load(&s->writer) != stream || s->fill_count >= s->fill_limit ||
+        time <= s->last_time || item == 0 || (items == NULL && count != 0) ||
+        ssti_word_load(&s->finished) != 0 || *s->fill_alive == 0 ||
+        count > s->fill_room - s->fill_items[0] ||
+        (uint64_t)count * item > SST_MAX_ROW_BYTES) return false;
+    return !s->fill_text || ssti_text_sound(items, count);
+}
+
+static void ssti_append_ragged(ssti_series *s, int64_t time, const uint8_t *items, size_t count) {
+    uint32_t n = s->fill_count, used = s->fill_items[0], end = used + (uint32_t)count;
+    size_t at = (size_t)used * s->fill_ragged, size = count * s->fill_ragged;
+    uint64_t h = ssti_check_step(s->check_seed, s->fill_first + n);
+    ssti_copy_in8(s->fill[0] + (size_t)n * 8, &time);
+    ssti_copy_value(s->fill[1] + (size_t)n * 4, &end, 4);
+    h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
+    h = ssti_check_copy(ssti_check_step(h, size), items, size, s->fill[2] + at);
+    if (s->fill_check != NULL) ssti_word_store(&s->fill_check[n], ssti_check_fold(h));
+    s->last_time = time;
+    s->fill_items[0] = end;
+    s->fill_count = n + 1;
+    ssti_atomic_store(s->fill_published, n + 1);
+}
+
+static int ssti_append_items(sst_stream *stream, int64_t time, const void *items, size_t count) {
     uint64_t bytes = 0;
     sst_cell cell;
     ssti_rows row;
-    if (stream == NULL) return SST_ERR_ARG;
     SSTI_TRY(ssti_append_allowed(stream));
     SSTI_TRY(ssti_append_simple(stream, true));
     cell.data = items;
@@ -8340,6 +8432,16 @@ SST_API int sst_append_n(sst_stream *stream, int64_t time, const void *items, si
     ssti_row_begin(stream, &time, &row);
     SSTI_TRY(ssti_row_cell(stream, 0, &cell, &bytes));
     return ssti_append_rows(stream, &row);
+}
+
+SST_API int sst_append_n(sst_stream *stream, int64_t time, const void *items, size_t count) {
+    const uint8_t *bytes = (const uint8_t *)items;
+    if (stream == NULL) return SST_ERR_ARG;
+    if (!ssti_ragged_fits(stream, time, bytes, count)) {
+        return ssti_append_items(stream, time, items, count);
+    }
+    ssti_append_ragged(stream->series, time, bytes, count);
+    return SST_OK;
 }
 
 SST_API int sst_append_rows(sst_stream *stream, const int64_t *times, const void *values,
@@ -9439,17 +9541,19 @@ static int ssti_tails_remove(sst_store *store) {
 /* Is there room in the bytes of a half for what it is said to have? */
 static bool ssti_tails_fit(ssti_tails *t, const ssti_series *s, ssti_tail_half *h) {
     uint64_t check = ssti_round_up((uint64_t)h->capacity * 4, 64), bytes = h->bytes;
+    size_t foot = ssti_half_foot(s);
     uint32_t i;
     if (h->capacity == 0 || h->first_row > INT64_MAX / 2 || h->place > t->size ||
         bytes > t->size - h->place || h->capacity > SSTI_BLOCK_BYTES_MAX / s->row_bytes ||
-        !ssti_tails_copy(t, h->place, h->regions, s->items_count * sizeof *h->regions)) {
+        bytes < foot || !ssti_tails_copy(t, h->place + bytes - foot, h->regions,
+                                         s->items_count * sizeof *h->regions)) {
         return false;
     }
     for (i = 0; i < s->items_count; i++) {
         if (h->regions[i] > bytes) return false;
         bytes -= h->regions[i];
     }
-    bytes = ssti_half_layout(s, NULL, h->capacity, h->regions, NULL) + check;
+    bytes = ssti_half_layout(s, NULL, h->capacity, h->regions, NULL) + check + foot;
     return s->items_count == 0 ? bytes == h->bytes : bytes <= h->bytes;
 }
 
@@ -9651,7 +9755,7 @@ static int ssti_tails_measure(ssti_tails *t, const ssti_series *s, const ssti_ta
     offsets = (uint32_t *)ssti_alloc(a, bytes);
     if (offsets == NULL) return SST_ERR_MEMORY;
     for (turn = 0; turn < 2; turn++) {          /* then for as many rows as all of them have */
-        size_t at = ssti_half_head(s);
+        size_t at = 0;
         for (c = 0; c < s->column_count; c++) {
             const ssti_column *col = &s->columns[c + 1];
             size_t place = ssti_half_column(s, c, h->capacity, h->regions, &at);
@@ -9688,7 +9792,7 @@ static void ssti_tails_rebase(const ssti_column *items, uint8_t *offsets, uint32
 /* Copies the columns of rows that were measured, with their check words, to part->copy. */
 static bool ssti_tails_columns(ssti_tails *t, const ssti_series *s, const ssti_tail_half *h,
                                const ssti_tail_half *part, uint64_t first) {
-    size_t n = part->capacity, at = ssti_half_head(s), place;
+    size_t n = part->capacity, at = 0, place;
     uint8_t *check = part->copy +
                      ssti_half_layout(s, part->copy, part->capacity, part->regions, s->work);
     uint32_t c;
@@ -9786,7 +9890,7 @@ static int64_t ssti_tails_last(const ssti_series *s) {
     uint32_t blocks = s->list->count;
     if (!s->timed) return 0;
     if (ssti_tails_known(s) != ssti_sealed_rows(s)) {
-        return ssti_native_time(h->base + ssti_half_head(s) + (size_t)(h->count - 1) * 8);
+        return ssti_native_time(h->base + (size_t)(h->count - 1) * 8);
     }
     return blocks == 0 ? 0 : ssti_list_at(s->list, blocks - 1)->last_time;
 }
@@ -10760,7 +10864,7 @@ static bool ssti_peek_begin(const ssti_half *h, uint64_t row, ssti_peek *p) {
 /* Where a column of it is, and the room for its items. */
 static const uint8_t *ssti_peek_column(const ssti_series *s, const ssti_peek *p, uint32_t column,
                                        uint64_t *room) {
-    size_t at = ssti_half_head(s), place = 0;
+    size_t at = 0, place = 0;
     uint32_t c;
     *room = 0;
     for (c = 0; c <= column; c++) {
@@ -13725,6 +13829,7 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
 #undef SSTI_INLINE
 #undef SSTI_BIG_ENDIAN
 #undef SSTI_TSAN
+#undef SSTI_HAS_INT128
 #undef SSTI_INDEX_BLOCKS
 #undef SSTI_TABLE_MIN_BLOCKS
 #undef SSTI_TAIL_FIRST_BYTES
