@@ -3157,8 +3157,8 @@ struct sst_store {
     ssti_extent *retired;           /* replaced by one contiguous extent; views point there */
     uint32_t retired_count, retired_capacity;
     uint32_t retains;               /* 1: there is a stream whose rows are dropped */
-    uint64_t end;                   /* file offset of the next record */
     uint32_t sequence;              /* of the next record */
+    uint64_t end;                   /* file offset of the next record */
     uint64_t index_offset;          /* of the newest INDEX, or 0 */
     uint32_t unindexed;             /* blocks since */
     bool ended;                     /* nothing new since END */
@@ -4042,6 +4042,7 @@ enum { SSTI_HALF_NONE = 0, SSTI_HALF_EMPTY, SSTI_HALF_ACTIVE, SSTI_HALF_FULL };
 struct ssti_series {
     sst_store *store;
     uint32_t number;                /* in the file, from 1 */
+    uint32_t block_bytes;
     char *text;                     /* name, timelines, fields' names, each followed by 0 */
     size_t text_bytes;
     const char *name;
@@ -4052,9 +4053,8 @@ struct ssti_series {
     bool readable;                  /* of a kind that this version reads */
     bool timed, strict;             /* rows have times; every one is larger than the one before */
     sst_field *fields;
-    uint32_t field_count;
     ssti_column *columns;           /* time, timelines, tag, fields, as far as there are */
-    uint32_t column_count;
+    uint32_t field_count, column_count;
     uint32_t clock_count;           /* of them time and timelines */
     uint32_t tag_column;            /* if there are tags */
     uint32_t key_column;            /* of the bytes of keys, if there are: between their offsets
@@ -4069,7 +4069,6 @@ struct ssti_series {
     uint64_t *tail_regions;         /* of the four halves that a companion may describe, and of a
                                        copy of one */
     uint8_t **work;                 /* two pointers per column, of who has the lock */
-    uint32_t block_bytes;
     uint64_t row_bytes;             /* of all columns */
     ssti_keep *keep;                /* NULL: all rows are kept */
     int64_t first_time;             /* of the first block, where it may be in the list no more */
@@ -4083,12 +4082,12 @@ struct ssti_series {
 #endif
     uint64_t table_offset;          /* of the TABLE record, or 0 */
     uint32_t indexed;               /* blocks in INDEX records */
+    uint32_t finished;
     uint64_t claimed;               /* rows in blocks by an INDEX, where blocks were lost: numbers
                                        go on there */
     uint64_t durable, syncing;      /* rows on stable storage; rows that a sync is making so */
     ssti_clock *clocks;             /* per timeline */
     ssti_metas metas;
-    uint32_t finished;
     /* the tail; `half` is the active one */
     ssti_half halves[2];
     uint32_t half_count;            /* 0: every row becomes a block at once */
