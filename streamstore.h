@@ -1169,7 +1169,7 @@ SST_DECL int sst_stream_finish(sst_stream *stream);
  * a view; SST_ERR_UNSUPPORTED when a column is encoded in a way this version does not know. One
  * thread at a time per handle; a second handle may query while another thread appends. */
 
-/* Rows ever appended. Rows keep their numbers. NULL: 0. */
+/* Rows ever appended. Rows keep their numbers. NULL: 0. Any thread. */
 SST_DECL uint64_t sst_rows(const sst_stream *stream);
 
 /* How many rows, from the first on, survive power loss: those of the last sst_sync that succeeded,
@@ -1177,7 +1177,8 @@ SST_DECL uint64_t sst_rows(const sst_stream *stream);
  * thread. */
 SST_DECL uint64_t sst_durable_rows(const sst_stream *stream);
 
-/* The oldest row that is kept, see sst_stream_desc; 0 where none are dropped, and for NULL. */
+/* The oldest row that is kept, see sst_stream_desc; 0 where none are dropped, and for NULL. Any
+ * thread. */
 SST_DECL uint64_t sst_first_row(const sst_stream *stream);
 
 #if SST_DECLARE_READ
@@ -6586,7 +6587,6 @@ struct sst_stream {
     uint32_t hint;                  /* block of the last answer */
     sst_column *fields;             /* of the last view */
     const void *held;               /* the ssti_slab that it points into, or NULL */
-    uint32_t *pin;                  /* pinned: of a handle that is const, too */
     uint32_t pinned;                /* the oldest block that a query may use, plus one; 0: none */
     ssti_cache cache;               /* what was read of a file that is not mapped */
     uint8_t *scratch;               /* where views are assembled */
@@ -6686,26 +6686,27 @@ static uint64_t ssti_series_rows(ssti_series *s) {
 
 #if SSTI_HAS_READ
 
-static void ssti_pin(const sst_stream *stream) {
+static void ssti_pin(sst_stream *stream) {
     ssti_series *s = stream->series;
     uint32_t first;
     if (s->keep == NULL) return;
     do {
         first = ssti_atomic_load(&s->first_block);
-        ssti_atomic_say(stream->pin, first + 1);
+        ssti_atomic_say(&stream->pinned, first + 1);
     } while (SSTI_RACE(ssti_atomic_hear(&s->first_block) != first));
 }
 
-static void ssti_unpin(const sst_stream *stream) {
-    if (stream->series->keep != NULL) ssti_atomic_store(stream->pin, 0u);
+static void ssti_unpin(sst_stream *stream) {
+    if (stream->series->keep != NULL) ssti_atomic_store(&stream->pinned, 0u);
 }
 
-/* Rows of the stream, by a handle. */
-static uint64_t ssti_stream_rows(const sst_stream *stream) {
+/* Rows of the stream, for who has pinned nothing: any thread may ask. */
+static uint64_t ssti_rows_now(ssti_series *s) {
     uint64_t rows;
-    ssti_pin(stream);
-    rows = ssti_series_rows(stream->series);
-    ssti_unpin(stream);
+    if (s->keep == NULL) return ssti_series_rows(s);
+    ssti_lock(&s->store->lock);         /* nothing is dropped meanwhile */
+    rows = ssti_series_rows(s);
+    ssti_unlock(&s->store->lock);
     return rows;
 }
 
@@ -6730,7 +6731,7 @@ static uint32_t ssti_pinned_block(const ssti_series *s) {
     uint32_t low = s->first_block;
     const sst_stream *h;
     for (h = s->store->handles; h != NULL; h = h->next) {
-        uint32_t pin = h->series == s ? ssti_atomic_hear(h->pin) : 0;
+        uint32_t pin = h->series == s ? ssti_atomic_hear(&h->pinned) : 0;
         if (SSTI_RACE(pin != 0 && pin - 1 < low)) low = pin - 1;
     }
     return low;
@@ -6799,7 +6800,7 @@ static int ssti_slab_begin(ssti_series *s, ssti_draft *d, uint64_t payload) {
 }
 
 #else
-#define ssti_stream_rows(stream) ssti_series_rows((stream)->series)
+#define ssti_rows_now(s) ssti_series_rows(s)
 #define ssti_retain(s, newest) ((void)(newest))
 #define ssti_slab_begin(s, d, payload) SST_ERR_UNSUPPORTED
 #endif
@@ -7824,10 +7825,10 @@ static int ssti_append_rows(sst_stream *stream, const ssti_rows *rows) {
     if (fresh && !ssti_writer_claim(stream)) {
         return ssti_stream_fail(stream, SST_ERR_STATE, SSTI_TEXT("another handle is the writer"));
     }
-    before = fresh ? ssti_stream_rows(stream) : 0;
+    before = fresh ? ssti_rows_now(s) : 0;
     result = ssti_order_sound(s, rows) ? ssti_append_checked(s, rows) : SST_ERR_ORDER;
     if (result == SST_OK) return SST_OK;
-    if (fresh && ssti_stream_rows(stream) == before) {
+    if (fresh && ssti_rows_now(s) == before) {
         ssti_atomic_store(&s->writer, (sst_stream *)NULL);
     }
     return ssti_stream_fail(stream, result,
@@ -8113,7 +8114,6 @@ static sst_stream *ssti_stream_new(const sst_allocator *a, uint32_t columns, uin
 #if SSTI_HAS_READ
     stream->fields = (sst_column *)(void *)(stream + 1);
     stream->in = (const uint8_t **)(void *)(stream->fields + fields);
-    stream->pin = &stream->pinned;
 #endif
     stream->offsets = (uint32_t *)(void *)(stream->in + columns);
     stream->spans = stream->offsets + fields;
@@ -8325,7 +8325,7 @@ SST_API uint64_t sst_first_row(const sst_stream *stream) {
 #endif
 
 SST_API uint64_t sst_rows(const sst_stream *stream) {
-    return stream == NULL ? 0 : ssti_stream_rows(stream);
+    return stream == NULL ? 0 : ssti_rows_now(stream->series);
 }
 
 SST_API int sst_append(sst_stream *stream, int64_t time, const void *value) {
@@ -12043,11 +12043,11 @@ SST_API uint64_t sst_first_row(const sst_stream *stream) {
     uint32_t hint = 0;
     if (stream == NULL || stream->series->keep == NULL) return 0;
     memset(&cache, 0, sizeof cache);
-    ssti_pin(stream);
+    ssti_lock(&stream->series->store->lock);        /* nothing is dropped meanwhile */
     ssti_look_begin(&k, stream->series, &error, &hint);
     k.cache = &cache;                   /* of a store in memory nothing is read */
     (void)ssti_look_oldest(&k);
-    ssti_unpin(stream);
+    ssti_unlock(&stream->series->store->lock);
     return k.oldest;
 }
 
@@ -12907,7 +12907,7 @@ static bool ssti_replay_more(const sst_replay *r) {
     size_t i;
     for (i = r->waiting; i < r->n && r->forwards; i++) {
         const ssti_lane *lane = &r->lanes[r->heap[i]];
-        if (ssti_stream_rows(lane->stream) > lane->row) return true;
+        if (ssti_rows_now(lane->stream->series) > lane->row) return true;
     }
     return false;
 }
@@ -13877,7 +13877,7 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
 #undef SSTI_SERIES_CHUNKS
 #undef SSTI_LIST_CHUNKS
 #undef ssti_ring_clear
-#undef ssti_stream_rows
+#undef ssti_rows_now
 #undef ssti_retain
 #undef ssti_slab_begin
 #undef SSTI_CHUNK_FIRST
