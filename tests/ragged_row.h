@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define FRAME_ITEMS 900         /* at most, of four bytes; a row of so many is too large for a tail */
+#define FRAME_ITEMS 900         /* at most; a row of so many is too large for a tail */
 #define KEY_MAX 24
 
 typedef struct ragged_row {
