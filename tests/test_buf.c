@@ -1,174 +1,22 @@
 /* test_buf.c - growable mapped buffers, above a kernel whose calls fail when they are told to. */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#define _FILE_OFFSET_BITS 64
-#include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/types.h>
-#include <unistd.h>
-#if defined(__linux__)
-#include <sys/syscall.h>
-#include <sys/vfs.h>
-#endif
-
-typedef enum call {
-    ON_NOTHING, ON_MMAP, ON_MPROTECT, ON_ALLOCATE, ON_TRUNCATE, ON_OPEN, ON_LOCK, ON_STAT,
-    ON_PWRITE, ON_PREAD, ON_CLOSE, ON_STATFS
-} call;
-
-/* After `skip` calls of a kind the next `times` of them fail. */
-static struct {
-    call kind;
-    unsigned skip, times, fired;
-    int error;
-    bool cannot_allocate;       /* the file system has no fallocate */
-    size_t longest;             /* mapping that there are addresses for; 0: as it is */
-    uint32_t magic;             /* of the file system; 0: what it really is */
-    off_t cut;                  /* somebody else cuts the file before it is read; 0: nobody */
-} fault;
-
-static int64_t mapped;          /* bytes */
-static char created[5000];      /* the path of the last file to be made */
-
-static int fails(call kind) {
-    if (fault.kind != kind) return 0;
-    if (fault.skip > 0) {
-        fault.skip--;
-        return 0;
-    }
-    if (fault.times == 0) return 0;
-    fault.times--;
-    fault.fired++;
-    errno = fault.error;
-    return 1;
-}
-
-static void arm(call kind, unsigned skip, unsigned times, int error) {
-    fault.kind = kind;
-    fault.skip = skip;
-    fault.times = times;
-    fault.error = error;
-    fault.fired = 0;
-}
-
-static int faulty_open(const char *path, int flags, ...) {
-    va_list list;
-    unsigned mode = 0;
-    if ((flags & O_CREAT) != 0) {
-        va_start(list, flags);
-        mode = va_arg(list, unsigned);
-        va_end(list);
-        (void)snprintf(created, sizeof created, "%s", path);
-    }
-    return fails(ON_OPEN) ? -1 : open(path, flags, mode);
-}
-
-/* A close that fails gives the descriptor back all the same, as Linux does. */
-static int faulty_close(int fd) {
-    int result = close(fd);
-    return fails(ON_CLOSE) ? -1 : result;
-}
-
-static ssize_t faulty_pread(int fd, void *to, size_t size, off_t offset) {
-    if (fault.cut != 0 && ftruncate(fd, fault.cut) != 0) return -1;
-    fault.cut = 0;
-    return fails(ON_PREAD) ? -1 : pread(fd, to, size, offset);
-}
-
-static ssize_t faulty_pwrite(int fd, const void *from, size_t size, off_t offset) {
-    if (fails(ON_PWRITE)) return fault.error == 0 ? 0 : -1;
-    return pwrite(fd, from, size > 3000 ? 3000 : size, offset);     /* and in pieces */
-}
-
-static int faulty_fstat(int fd, struct stat *st) { return fails(ON_STAT) ? -1 : fstat(fd, st); }
-
-static int faulty_ftruncate(int fd, off_t size) {
-    return fails(ON_TRUNCATE) ? -1 : ftruncate(fd, size);
-}
-
-static void *faulty_mmap(void *p, size_t size, int protection, int flags, int fd, off_t offset) {
-    void *at;
-    if (fails(ON_MMAP)) return MAP_FAILED;
-    if (fault.longest != 0 && size > fault.longest) {
-        errno = ENOMEM;
-        return MAP_FAILED;
-    }
-    at = mmap(p, size, protection, flags, fd, offset);
-    if (at != MAP_FAILED) mapped += (int64_t)size;
-    return at;
-}
-
-static int faulty_munmap(void *p, size_t size) {
-    mapped -= (int64_t)size;
-    return munmap(p, size);
-}
-
-static int faulty_mprotect(void *p, size_t size, int protection) {
-    return fails(ON_MPROTECT) ? -1 : mprotect(p, size, protection);
-}
-
-static int faulty_fcntl(int fd, int command, struct flock *l) {
-    return fails(ON_LOCK) ? -1 : fcntl(fd, command, l);
-}
-
-#if defined(__linux__)
-static int faulty_fstatfs(int fd, struct statfs *fs) {
-    int result = fails(ON_STATFS) ? -1 : fstatfs(fd, fs);
-    if (result == 0 && fault.magic != 0) fs->f_type = (__typeof__(fs->f_type))fault.magic;
-    return result;
-}
-
-static bool allocation_fails(void) {
-    if (fault.cannot_allocate) errno = EOPNOTSUPP;
-    return fault.cannot_allocate || fails(ON_ALLOCATE);
-}
-
-#if UINTPTR_MAX > 0xFFFFFFFFu
-static long faulty_syscall(long number, int fd, int mode, off_t from, off_t size) {
-    return allocation_fails() ? -1 : syscall(number, fd, mode, from, size);
-}
-#else
-static long faulty_syscall(long number, int fd, int mode, long from, long from_high,
-                           unsigned long size, unsigned long size_high) {
-    return allocation_fails() ? -1
-           : syscall(number, fd, mode, from, from_high, size, size_high);
-}
-#endif
-
-#define fstatfs(fd, fs) faulty_fstatfs(fd, fs)
-#define syscall faulty_syscall
-#endif
-#define open faulty_open
-#define close faulty_close
-#define pread faulty_pread
-#define pwrite faulty_pwrite
-#define fstat(fd, st) faulty_fstat(fd, st)
-#define ftruncate faulty_ftruncate
-#define munmap faulty_munmap
-#define mmap faulty_mmap
-#define mprotect faulty_mprotect
-#define fcntl faulty_fcntl
+#include "kernel.h"
 
 #define STREAMSTORE_IMPLEMENTATION
 #include "../streamstore.h"
 #undef open
 #undef close
+#undef read
 #undef pread
 #undef pwrite
 #undef fstat
 #undef ftruncate
-#undef munmap
+#undef fdatasync
+#undef fsync
 #undef mmap
+#undef munmap
 #undef mprotect
+#undef madvise
+#undef clock_gettime
 #undef fcntl
 #undef syscall
 
@@ -774,7 +622,7 @@ static void temp_folder(const char *tmpdir, const char *path, int want) {
                           : tmpdir != NULL && tmpdir[0] != 0 ? tmpdir : "/tmp";
         struct stat st;
         CHECK(fstat(ssti_fd(buf.file), &st) == 0 && st.st_nlink == 0);
-        CHECK(strncmp(created, top, strlen(top)) == 0 && created[strlen(top)] == '/');
+        CHECK(strncmp(last_made, top, strlen(top)) == 0 && last_made[strlen(top)] == '/');
         CHECK_INT(entries(folder), names);
         CHECK_INT(sst_buf_append(&buf, "x", 1), SST_OK);
         CHECK_INT(entries(folder), names);
@@ -1134,7 +982,8 @@ static const failing failings[] = {
     {ON_MMAP, ENOMEM, SST_ERR_MEMORY}, {ON_MPROTECT, ENOMEM, SST_ERR_MEMORY},
     {ON_ALLOCATE, ENOSPC, SST_ERR_FULL}, {ON_ALLOCATE, EIO, SST_ERR_IO},
     {ON_TRUNCATE, EIO, SST_ERR_IO}, {ON_TRUNCATE, EFBIG, SST_ERR_FULL},
-    {ON_OPEN, EMFILE, SST_ERR_IO}, {ON_LOCK, ENOLCK, SST_ERR_IO}, {ON_LOCK, EAGAIN, SST_ERR_LOCKED},
+    {ON_OPEN, EMFILE, SST_ERR_IO}, {ON_FCNTL, ENOLCK, SST_ERR_IO},
+    {ON_FCNTL, EAGAIN, SST_ERR_LOCKED},
     {ON_STAT, EIO, SST_ERR_IO}, {ON_PWRITE, ENOSPC, SST_ERR_FULL}, {ON_PWRITE, 0, SST_ERR_FULL},
     {ON_PREAD, EIO, SST_ERR_IO}, {ON_CLOSE, EIO, SST_ERR_IO}, {ON_STATFS, EIO, SST_ERR_UNSUPPORTED}
 };
@@ -1211,7 +1060,7 @@ static bool life(sst_buf_kind kind, bool there, const failing *f, unsigned skip,
     m.desc.reserve = 2 * PAGE;
     m.size = kind == SST_BUF_FILE ? file_before(bytes, there) : 0;
     names = entries(folder);
-    arm(f->kind, skip, once ? 1 : UINT32_MAX, f->error);
+    arm_after(f->kind, skip, once ? 1 : UINT32_MAX, f->error);
     opened = went_well(f, sst_buf_open(&m.buf, &m.desc));
     if (!opened) {
         sst_buf none;
@@ -1238,7 +1087,7 @@ static bool life(sst_buf_kind kind, bool there, const failing *f, unsigned skip,
     result = sst_buf_close(&m.buf);
     went_well(f, result);
     fired = fault.fired > 0;
-    arm(ON_NOTHING, 0, 0, 0);
+    arm(ON_NOTHING, 0, 0);
     CHECK(all_zero(&m.buf, sizeof m.buf));
     if (kind == SST_BUF_FILE && (result == SST_OK || f->kind == ON_CLOSE)) {
         CHECK(file_is(bytes, m.size));
@@ -1272,7 +1121,7 @@ static void all_calls_fail(void) {
         seen = each_call(SST_BUF_ANON, false, f);
         CHECK_INT(seen, f->kind == ON_MMAP || f->kind == ON_MPROTECT);
         seen = each_call(SST_BUF_TEMP, false, f);
-        CHECK_INT(seen, f->kind != ON_MPROTECT && f->kind != ON_LOCK && f->kind != ON_STAT &&
+        CHECK_INT(seen, f->kind != ON_MPROTECT && f->kind != ON_FCNTL && f->kind != ON_STAT &&
                         f->kind != ON_PREAD);
         seen = each_call(SST_BUF_FILE, false, f);
         CHECK_INT(seen, f->kind != ON_MPROTECT && f->kind != ON_PREAD);
@@ -1306,6 +1155,7 @@ int main(void) {
         return 1;
     }
     snprintf(file_path, sizeof file_path, "%s/file", folder);
+    fault.most_written = 3000;          /* always in pieces */
     TEST_RUN(arguments);
     TEST_RUN(refused_when_open);
     TEST_RUN(random_operations);

@@ -7,13 +7,12 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include "ragged_row.h"
 #include "test.h"
 
 enum { SMALL, VECTOR, SLOW, PICTURE, FRAMES, RECORDS, STREAMS };
 #define IMAGE 9000              /* bytes of a row that is larger than a quarter of its block */
-#define FRAME_ITEMS 900         /* of four bytes; a row of so many is larger than that, too */
-#define RECORD_BYTES 3000
-#define KEY_MAX 24
+#define RECORD_BYTES 3000       /* at most */
 #define LARGE_ROWS (1u << 20)   /* more than there are in a file */
 
 static const char *const names[STREAMS] = {"small", "vector", "slow", "image", "frames",
@@ -56,17 +55,7 @@ static size_t row_bytes(int which) {
 
 static int64_t row_time(int which, uint64_t row) { return (int64_t)(row * 10) - 1000 + which; }
 
-/* What a row of a stream with SST_RAGGED has: `frames` items of four bytes, a tag and a number in
- * a second field; `records` bytes, and a key. Sizes change by a factor of 100 from time to time. */
-typedef struct ragged_row {
-    size_t items;
-    uint32_t number;
-    uint8_t key[KEY_MAX];
-    size_t key_bytes;               /* 0: the key is the number */
-    bool removed;
-    uint8_t bytes[FRAME_ITEMS * 4];
-} ragged_row;
-
+/* Sizes change by a factor of 100 from time to time. */
 static void make_ragged(const shared_page *page, int which, uint64_t row, ragged_row *r) {
     uint64_t state = row * 8 + (uint64_t)which;
     bool large = page->large[which - FRAMES][row % LARGE_ROWS] != 0;
@@ -82,53 +71,13 @@ static void make_ragged(const shared_page *page, int which, uint64_t row, ragged
 }
 
 static void describe(int which, sst_stream_desc *desc) {
-    static const sst_field fields[2] = {
-        {"points", SST_U16, {2}, SST_RAGGED, 0}, {"number", SST_U32, {0}, 0, 0},
-    };
     memset(desc, 0, sizeof *desc);
     desc->name = names[which];
     desc->flags = SST_OPEN_EXISTING;
     desc->type = which == SMALL ? SST_F64 : which == PICTURE ? SST_U8 : SST_F32;
     desc->shape[0] = which == VECTOR ? 6 : which == PICTURE ? IMAGE : 0;
     desc->block_bytes = which == SMALL ? 4096 : which == PICTURE ? 16384 : 0;
-    if (which == FRAMES) {
-        desc->type = (sst_type)0;
-        desc->fields = fields;
-        desc->field_count = 2;
-        desc->flags |= SST_TAGGED;
-        desc->block_bytes = 8192;
-    } else if (which == RECORDS) {
-        desc->type = SST_BYTES;
-        desc->flags |= SST_KEYED | SST_UNTIMED;
-        desc->block_bytes = 4096;
-    }
-}
-
-static int append_ragged(const shared_page *page, sst_stream *stream, int which,
-                         uint64_t number) {
-    sst_cell cells[2];
-    sst_row row;
-    ragged_row r;
-    make_ragged(page, which, number, &r);
-    memset(&row, 0, sizeof row);
-    if (which == FRAMES) {
-        row.time = row_time(which, number);
-        row.tag = ~r.number;
-        cells[0].data = r.bytes;
-        cells[0].count = r.items;
-        cells[1].data = &r.number;
-        cells[1].count = 1;
-        row.cells = cells;
-    } else {
-        row.value = r.bytes;
-        row.count = r.items;
-        row.key.kind = r.key_bytes == 0 ? SST_KEY_I64 : SST_KEY_BYTES;
-        row.key.number = r.number;
-        row.key.size = (uint32_t)r.key_bytes;
-        row.key.bytes = r.key;
-        row.flags = r.removed ? SST_ROW_REMOVED : 0;
-    }
-    return sst_append_row(stream, &row);
+    if (which >= FRAMES) ragged_describe(desc, which == FRAMES);
 }
 
 /* Both halves are full, and perhaps we have to poll; or a row too large for them comes next. */
@@ -142,11 +91,16 @@ static void make_room(writer *w) {
 static int append_one(writer *w) {
     uint8_t value[IMAGE];
     int64_t time = row_time(w->which, w->row);
+    ragged_row r;
     int result;
     make_value(w->which, w->row, value, row_bytes(w->which));
     for (;;) {
-        result = w->which >= FRAMES ? append_ragged(w->page, w->stream, w->which, w->row)
-                                    : sst_append(w->stream, time, value);
+        if (w->which < FRAMES) {
+            result = sst_append(w->stream, time, value);
+        } else {
+            make_ragged(w->page, w->which, w->row, &r);
+            result = ragged_append(w->stream, w->which == FRAMES, time, &r);
+        }
         if (result != SST_ERR_BUSY) break;
         make_room(w);
     }
@@ -226,18 +180,6 @@ static void check_fixed(int which, const sst_view *view) {
     }
 }
 
-static void check_key(const sst_view *view, uint64_t row, const ragged_row *r) {
-    const uint8_t *key = view->keys + view->key_offsets[row];
-    size_t size = view->key_offsets[row + 1] - view->key_offsets[row];
-    int64_t number = r->number;
-    CHECK_INT(view->row_flags[row], r->removed ? SST_ROW_REMOVED : 0);
-    CHECK_INT(key[0], r->key_bytes == 0 ? SST_KEY_I64 : SST_KEY_BYTES);
-    CHECK_INT(size, 1 + (r->key_bytes == 0 ? 8 : r->key_bytes));
-    if (test_errors != 0) return;
-    if (r->key_bytes == 0) CHECK_BYTES(key + 1, &number, 8);    /* the host's: little-endian */
-    else CHECK_BYTES(key + 1, r->key, r->key_bytes);
-}
-
 static void check_ragged(const shared_page *page, int which, const sst_view *view) {
     size_t item = which == FRAMES ? 4 : 1;
     uint64_t row;
@@ -250,7 +192,7 @@ static void check_ragged(const shared_page *page, int which, const sst_view *vie
         if (test_errors != 0) return;
         CHECK_BYTES(items, r.bytes, r.items * item);
         if (which == RECORDS) {
-            check_key(view, row, &r);
+            CHECK(ragged_key_right(view, row, &r));
             continue;
         }
         CHECK_INT(view->times[row], row_time(which, row));

@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <sys/wait.h>
 
+#include "ragged_row.h"
 #include "test.h"
 
 /* The layout of the companion, as >>live describes it. */
@@ -167,9 +168,7 @@ enum { SMALL, VECTOR, SLOW, IMAGE, FRAMES, RECORDS, LATE, KINDS };
 
 #define IMAGE_BYTES 9000        /* of a row that is larger than a quarter of its block */
 
-#define FRAME_ITEMS 900         /* of four bytes; a row of so many is too large for a tail, too */
-#define RECORD_BYTES 1500
-#define KEY_MAX 24
+#define RECORD_BYTES 1500       /* at most */
 
 static const char *const kind_names[KINDS] = {"small", "vector", "slow", "image", "frames",
                                               "records", "late"};
@@ -188,15 +187,7 @@ static void make_value(int kind, uint64_t row, uint8_t *value) {
 
 static int64_t row_time(int kind, uint64_t row) { return (int64_t)(row * 10) - 1000 + kind; }
 
-/* A row with ragged fields. `frames`: items of four bytes, a tag, and a number in a second field;
- * `records`: bytes and a key, no time. Sizes change by a factor of 100 from time to time. */
-typedef struct ragged_row {
-    size_t items, key_bytes;        /* key_bytes 0: the key is the number */
-    uint32_t number;
-    bool removed;
-    uint8_t key[KEY_MAX], bytes[FRAME_ITEMS * 4];
-} ragged_row;
-
+/* Sizes change by a factor of 100 from time to time. */
 static void make_ragged(int kind, uint64_t row, ragged_row *r) {
     uint64_t state = row * 8 + (uint64_t)kind;
     size_t most = row / 150 % 2 == 0 ? 4 : 400, i;
@@ -211,43 +202,6 @@ static void make_ragged(int kind, uint64_t row, ragged_row *r) {
     }
 }
 
-static int append_ragged(sst_stream *stream, int kind, uint64_t number) {
-    sst_cell cells[2];
-    sst_row row;
-    ragged_row r;
-    make_ragged(kind, number, &r);
-    memset(&row, 0, sizeof row);
-    if (kind == FRAMES) {
-        row.time = row_time(kind, number);
-        row.tag = ~r.number;
-        cells[0].data = r.bytes;
-        cells[0].count = r.items;
-        cells[1].data = &r.number;
-        cells[1].count = 1;
-        row.cells = cells;
-    } else {
-        row.value = r.bytes;
-        row.count = r.items;
-        row.key.kind = r.key_bytes == 0 ? SST_KEY_I64 : SST_KEY_BYTES;
-        row.key.number = r.number;
-        row.key.size = (uint32_t)r.key_bytes;
-        row.key.bytes = r.key;
-        row.flags = r.removed ? SST_ROW_REMOVED : 0;
-    }
-    return sst_append_row(stream, &row);
-}
-
-static bool key_right(const sst_view *view, uint64_t at, const ragged_row *r) {
-    const uint8_t *key = view->keys + view->key_offsets[at];
-    size_t size = view->key_offsets[at + 1] - view->key_offsets[at];
-    int64_t number = r->number;
-    if (view->row_flags[at] != (r->removed ? SST_ROW_REMOVED : 0)) return false;
-    if (size != 1 + (r->key_bytes == 0 ? 8 : r->key_bytes)) return false;
-    if (key[0] != (r->key_bytes == 0 ? SST_KEY_I64 : SST_KEY_BYTES)) return false;
-    if (r->key_bytes == 0) return memcmp(key + 1, &number, 8) == 0;
-    return memcmp(key + 1, r->key, r->key_bytes) == 0;
-}
-
 /* Are rows of a view, the first of which is row `first`, what they must be? */
 static bool ragged_right(const sst_view *view, int kind, uint64_t first) {
     size_t item = kind == FRAMES ? 4 : 1;
@@ -259,7 +213,7 @@ static bool ragged_right(const sst_view *view, int kind, uint64_t first) {
         if (view->offsets[i + 1] - view->offsets[i] != r.items) return false;
         if (memcmp(items, r.bytes, r.items * item) != 0) return false;
         if (kind == RECORDS) {
-            if (view->times != NULL || !key_right(view, i, &r)) return false;
+            if (view->times != NULL || !ragged_key_right(view, i, &r)) return false;
             continue;
         }
         if (view->times[i] != row_time(kind, first + i) || view->tags[i] != ~r.number ||
@@ -270,29 +224,25 @@ static bool ragged_right(const sst_view *view, int kind, uint64_t first) {
 
 static void describe(int kind, sst_stream_desc *desc) {
     static const sst_type types[KINDS] = {SST_F64, SST_F32, SST_I32, SST_U8, (sst_type)0,
-                                          SST_BYTES, SST_F64};
+                                          (sst_type)0, SST_F64};
     static const uint32_t shapes[KINDS] = {0, 6, 0, IMAGE_BYTES, 0, 0, 3};
-    static const uint32_t blocks[KINDS] = {512, 0, 0, 16384, 8192, 4096, 1024};
-    static const sst_field fields[2] = {
-        {"points", SST_U16, {2}, SST_RAGGED, 0}, {"number", SST_U32, {0}, 0, 0},
-    };
+    static const uint32_t blocks[KINDS] = {512, 0, 0, 16384, 0, 0, 1024};
     memset(desc, 0, sizeof *desc);
     desc->name = kind_names[kind];
     desc->flags = SST_OPEN_EXISTING;
     desc->type = types[kind];
     desc->shape[0] = shapes[kind];
     desc->block_bytes = blocks[kind];
-    if (kind == FRAMES) {
-        desc->fields = fields;
-        desc->field_count = 2;
-        desc->flags |= SST_TAGGED;
-    }
-    if (kind == RECORDS) desc->flags |= SST_KEYED | SST_UNTIMED;
+    if (is_ragged(kind)) ragged_describe(desc, kind == FRAMES);
 }
 
 static int append_row(sst_stream *stream, int kind, uint64_t row) {
     uint8_t value[IMAGE_BYTES];
-    if (is_ragged(kind)) return append_ragged(stream, kind, row);
+    ragged_row r;
+    if (is_ragged(kind)) {
+        make_ragged(kind, row, &r);
+        return ragged_append(stream, kind == FRAMES, row_time(kind, row), &r);
+    }
     make_value(kind, row, value);
     return sst_append(stream, row_time(kind, row), value);
 }

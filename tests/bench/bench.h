@@ -158,6 +158,16 @@ static inline uint64_t bench_random(uint64_t *state) {
     return z ^ (z >> 31);
 }
 
+/* The numbers below count, shuffled: what one contender leaves to do costs the next one. */
+static inline void bench_shuffle(size_t *order, size_t count, uint64_t *random) {
+    size_t i;
+    for (i = 0; i < count; i++) {
+        size_t k = (size_t)(bench_random(random) % (i + 1));
+        if (k != i) order[i] = order[k];
+        order[k] = i;
+    }
+}
+
 static inline void bench_stop(const char *what, int result) {
     printf("%s: %d\n", what, result);
     exit(1);

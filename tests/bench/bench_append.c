@@ -297,12 +297,8 @@ int main(void) {
     if (!BENCH_ROCKSDB) printf("RocksDB is left out: not installed\n");
     if (!BENCH_HDF5) printf("HDF5 is left out: not installed\n");
     for (r = 0; r < rounds; r++) {
-        size_t order[COUNT];                /* shuffled: removing the file before costs, too */
-        for (i = 0; i < COUNT; i++) {
-            size_t k = (size_t)(bench_random(&random) % (i + 1));
-            if (k != i) order[i] = order[k];
-            order[k] = i;
-        }
+        size_t order[COUNT];
+        bench_shuffle(order, COUNT, &random);       /* removing the file before costs, too */
         for (i = 0; i < COUNT; i++) {
             contender *c = &contenders[order[i]];
             uint64_t n = rows / c->share;

@@ -172,11 +172,7 @@ int main(void) {
     if (!BENCH_LMDB) printf("LMDB is left out: not installed\n");
     for (r = 0; r < rounds; r++) {
         size_t order[COUNT];
-        for (i = 0; i < COUNT; i++) {
-            size_t k = (size_t)(bench_random(&random) % (i + 1));
-            if (k != i) order[i] = order[k];
-            order[k] = i;
-        }
+        bench_shuffle(order, COUNT, &random);
         for (i = 0; i < COUNT; i++) {
             contenders[order[i]].run(path, rows, &contenders[order[i]].figure);
             bench_remove(path);

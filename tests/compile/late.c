@@ -3,3 +3,8 @@
 #define STREAMSTORE_IMPLEMENTATION
 #include "streamstore.h"
 #include "main.h"
+
+/* For those that only read this. */
+#if !defined(STREAMSTORE_IMPLEMENTED)
+#error "the implementation is not there"
+#endif

@@ -7,6 +7,10 @@
 # everywhere. One line and the compiler's output for each job that fails; the closing line is
 # `compile: N passed, N failed[, N skipped]`.
 #
+# The optimiser takes five times as long as all the rest, so `make test` calls it once for each
+# compiler, for what it warns of and for how it reads the whole header. OPTIMISED=1, as `make check`
+# sets it, compiles with -O2 what is else compiled with -O0: every switch, C++, other machines.
+#
 # Jobs expand $o themselves:
 # shellcheck disable=SC2016
 set -u
@@ -14,6 +18,9 @@ BUILD=${BUILD:-build}
 CC=${CC:-cc}
 CXX=${CXX:-c++}
 JOBS=${JOBS:-$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)}
+OPTIMISED=${OPTIMISED:-}
+level=-O0 firmware_level=-O0
+if [ -n "$OPTIMISED" ]; then level=-O2 firmware_level=-Os; fi
 out=$BUILD/compile
 here=tests/compile
 rm -rf "$out"
@@ -45,9 +52,21 @@ job() {
     } > "$out/$name.sh"
     echo "$name" >> "$out/jobs"
 }
+# A job that OPTIMISED=1 has no other flags for.
+once() { [ -n "$OPTIMISED" ] || job "$@"; }
 
-# app name compiler [program prefix]: compiles app.c with these flags and runs it.
+# app name compiler: compiles app.c with these flags and runs it.
 app() { job "$1" "$2 -I. -o \$o/app $here/app.c" "same \$o/app"; }
+
+# checked name compiler check: the same, and looks at the names in the object in between.
+checked() {
+    job "$1" "$2 -fno-stack-protector -U_FORTIFY_SOURCE -I. -c -o \$o/app.o $here/app.c" "$3" \
+        "$2 -o \$o/app \$o/app.o" "same \$o/app"
+}
+
+# syntax name compiler file: only reads it, which finds what depends on the standard or on the
+# order of what is included; what is made of it is the same as that of a job beside this one.
+syntax() { once "$1" "$2 -fsyntax-only -I. $here/$3"; }
 
 # ---- the compilers: gcc and clang where installed, otherwise whatever CC is
 
@@ -59,6 +78,14 @@ case " gcc clang $compilers " in
     *) [ "$CC" = cc ] && [ -n "$compilers" ] || compilers="$compilers $CC" ;;
 esac
 for name in gcc clang; do have "$name" || skip "$name" "not installed"; done
+first=${compilers# }
+first=${first%% *}
+
+# What every other image is compared with; where these fail, every job says so.
+for switch in '' -DSTREAMSTORE_NO_READ; do
+    # shellcheck disable=SC2086
+    "$first" $switch -I. -o "$out/probe" $here/app.c > "$out/probe.log" 2>&1 && "$out/probe"
+done > "$out/image.txt"
 
 for cc in $compilers; do
     n=${cc##*/}
@@ -69,85 +96,95 @@ for cc in $compilers; do
     esac
     have "$cxx" || { skip "C++ beside $n" "$cxx is not installed"; cxx=; }
 
-    # Every switch alone, and all that take something away together: not optimised and optimised,
-    # where there are two compilers each by one of them, gcc being the one whose warnings depend
-    # on it.
-    case "$cc $compilers" in
-        gcc*clang*) levels=2 ;;
-        clang*gcc*) levels=0 ;;
-        *) levels='0 2' ;;
+    # Every switch alone, and all that take something away together. They do what they say: what
+    # is not there is not asked of the linker either.
+    if [ -z "$OPTIMISED" ]; then
+        [ "$cc" = "$first" ] || app "$n-default" "$cc"      # else it is the reference
+        app "$n-plain" "$cc -std=c99 -O0 $strict"
+        app "$n-plain-o2" "$cc -std=c99 -O2 $strict"
+    fi
+    # Of the two gcc is the one whose warnings depend on the optimiser.
+    case "$OPTIMISED $cc $compilers" in
+        '1 clang '*gcc*) ;;
+        *)
+            c="$cc -std=c99 $level $strict"
+            for switch in NO_OS NO_FLOAT NO_TEXT STATIC; do
+                app "$n-$switch" "$c -DSTREAMSTORE_$switch"
+            done
+            checked "$n-NO_MALLOC" "$c -DSTREAMSTORE_NO_MALLOC" \
+                'refuse "$(wants $o/app.o)" "malloc|calloc|realloc|free"'
+            checked "$n-NO_THREADS" "$c -DSTREAMSTORE_NO_THREADS" \
+                'refuse "$(wants $o/app.o)" "pthread_.*|sched_.*"'
+            reading='sst_(open.*|verify|window.*|at|sample|gather|slice|locate.*)'
+            checked "$n-NO_READ" "$c -DSTREAMSTORE_NO_READ" \
+                "refuse \"\$(gives \$o/app.o)\" '$reading'"
+            app "$n-PREFIX" "$c -DSTREAMSTORE_PREFIX=foo_"
+            app "$n-all" "$c -DSTREAMSTORE_NO_OS -DSTREAMSTORE_NO_MALLOC \
+                -DSTREAMSTORE_NO_THREADS -DSTREAMSTORE_NO_READ -DSTREAMSTORE_NO_FLOAT \
+                -DSTREAMSTORE_NO_TEXT"
+            job "$n-API" \
+                "$c -fPIC -shared -fvisibility=hidden \
+                    -DSTREAMSTORE_API='__attribute__((visibility(\"default\")))' \
+                    -I. -o \$o/libsst.so $here/impl.c" \
+                "$c -I. -o \$o/app $here/use.c \$o/libsst.so -Wl,-rpath,\$o" \
+                "same \$o/app"
+            # In two files, since main asks for printf.
+            c="$c -DSTREAMSTORE_NO_OS -DSTREAMSTORE_NO_MALLOC -I."
+            job "$n-freestanding" \
+                "$c -fno-stack-protector -U_FORTIFY_SOURCE -c -o \$o/impl.o $here/impl.c" \
+                'allow "$(wants $o/impl.o)" "mem(cpy|move|set|cmp)|bcmp|str(len|cmp)"' \
+                "$c -o \$o/app $here/use.c \$o/impl.o" 'same $o/app' ;;
     esac
-    app "$n-plain-o0" "$cc -std=c99 -O0 $strict"
-    app "$n-plain-o2" "$cc -std=c99 -O2 $strict"
-    for level in $levels; do
-        c="$cc -std=c99 -O$level $strict"
-        for switch in NO_OS NO_MALLOC NO_THREADS NO_READ NO_FLOAT NO_TEXT STATIC; do
-            app "$n-o$level-$switch" "$c -DSTREAMSTORE_$switch"
-        done
-        app "$n-o$level-PREFIX" "$c -DSTREAMSTORE_PREFIX=foo_"
-        app "$n-o$level-all" "$c -DSTREAMSTORE_NO_OS -DSTREAMSTORE_NO_MALLOC \
-            -DSTREAMSTORE_NO_THREADS -DSTREAMSTORE_NO_READ -DSTREAMSTORE_NO_FLOAT \
-            -DSTREAMSTORE_NO_TEXT"
-        job "$n-o$level-API" \
-            "$c -fPIC -shared -fvisibility=hidden \
-                -DSTREAMSTORE_API='__attribute__((visibility(\"default\")))' \
-                -I. -o \$o/libsst.so $here/impl.c" \
-            "$c -I. -o \$o/app $here/use.c \$o/libsst.so -Wl,-rpath,\$o" \
-            "same \$o/app"
+
+    # Every standard. C99 and C17 are run, gnu99 is what all tests are compiled with.
+    once "$n-c17" "$cc -std=c17 -O0 $strict -I. -o \$o/app $here/app.c" 'same $o/app'
+    for std in c11 gnu99 gnu11 gnu17; do
+        syntax "$n-$std" "$cc -std=$std $strict" app.c
     done
 
-    # The switches do what they say: what is not there is not asked of the linker either.
-    c="$cc -std=c99 -O0 $strict -fno-stack-protector -U_FORTIFY_SOURCE -I. -c $here/impl.c"
-    job "$n-symbols-NO_MALLOC" "$c -DSTREAMSTORE_NO_MALLOC -o \$o/impl.o" \
-        'refuse "$(wants $o/impl.o)" "malloc|calloc|realloc|free"'
-    job "$n-symbols-NO_THREADS" "$c -DSTREAMSTORE_NO_THREADS -o \$o/impl.o" \
-        'refuse "$(wants $o/impl.o)" "pthread_.*|sched_.*"'
-    job "$n-symbols-NO_OS" "$c -DSTREAMSTORE_NO_OS -DSTREAMSTORE_NO_MALLOC -o \$o/impl.o" \
-        'allow "$(wants $o/impl.o)" "mem(cpy|move|set|cmp)|bcmp|str(len|cmp)"'
-    job "$n-symbols-NO_READ" "$c -DSTREAMSTORE_NO_READ -o \$o/impl.o" \
-        'refuse "$(gives $o/impl.o)" "sst_(open.*|verify|window.*|at|sample|gather|slice|locate.*)"'
-
-    # Every standard.
-    for std in c11 c17 gnu99 gnu11 gnu17; do
-        app "$n-$std" "$cc -std=$std -O0 $strict"
-    done
-    app "$n-default" "$cc"
-
-    # In several files, in one file several times, after system headers.
+    # In several files, in one file several times, after system headers. Objects of C and C++ go
+    # together. The one declaration before the implementation of late.c is two in twice.c.
     c="$cc -std=c99 -O0 $strict -I."
-    job "$n-declarations" "$c -c -o \$o/declarations.o $here/declarations.c" \
+    p="$cxx -x c++ -std=c++11 -O0 $cxx_strict -I."
+    once "$n-declarations" "$c -c -o \$o/declarations.o $here/declarations.c" \
         '[ -z "$(wants $o/declarations.o)" ]' \
         '[ "$(gives $o/declarations.o)" = declarations_alone ]'
-    job "$n-two-files" "$c -o \$o/app $here/use.c $here/impl.c" 'same $o/app'
-    job "$n-static" "$c -o \$o/app $here/static_a.c $here/static_b.c" 'same $o/app'
-    job "$n-prefix" "$c -o \$o/app $here/prefix_a.c $here/prefix_b.c" 'limit $o/app'
-    for file in twice late stdio_first; do
-        job "$n-$file-gnu99" "$cc -std=gnu99 -O0 $strict -I. -o \$o/app $here/$file.c" \
+    set -- "$c -c -o \$o/impl.o $here/impl.c" "$c -c -o \$o/use.o $here/use.c" \
+        "$cc -o \$o/app \$o/use.o \$o/impl.o" 'same $o/app'
+    if [ -n "$cxx" ]; then
+        set -- "$@" "$p -c -o \$o/impl++.o $here/impl.c" "$p -c -o \$o/use++.o $here/use.c" \
+            "$cxx -o \$o/c-from-c++ \$o/use++.o \$o/impl.o" 'same $o/c-from-c++' \
+            "$cxx -o \$o/c++-from-c \$o/use.o \$o/impl++.o" 'same $o/c++-from-c' \
+            "$cxx -o \$o/c++ \$o/use++.o \$o/impl++.o" 'same $o/c++'
+    fi
+    once "$n-two-files" "$@"
+    once "$n-static" "$c -o \$o/app $here/static_a.c $here/static_b.c" 'same $o/app'
+    once "$n-prefix" "$c -o \$o/app $here/prefix_a.c $here/prefix_b.c" 'limit $o/app'
+    syntax "$n-late-gnu99" "$cc -std=gnu99 $strict" late.c
+    for file in twice stdio_first; do
+        once "$n-$file-gnu99" "$cc -std=gnu99 -O0 $strict -I. -o \$o/app $here/$file.c" \
             'same $o/app'
-        job "$n-$file-c99" \
+    done
+    for file in twice late stdio_first; do
+        once "$n-$file-c99" \
             "works_or_says_why $c -o \$o/app $here/$file.c" \
             '[ ! -x $o/app ] || same $o/app'
     done
 
-    # C++, and C and C++ mixed.
+    # C++.
     [ -n "$cxx" ] || continue
-    for std in c++11 c++17 c++20; do
-        app "$n-$std" "$cxx -x c++ -std=$std -O0 $cxx_strict"
-    done
-    app "$n-c++11-o2" "$cxx -x c++ -std=c++11 -O2 $cxx_strict"
-    p="$cxx -x c++ -std=c++11 -O0 $cxx_strict -I."
-    job "$n-c++-static" "$p -o \$o/app $here/static_a.c $here/static_b.c" 'same $o/app'
-    job "$n-c++-twice" "$p -o \$o/app $here/twice.c" 'same $o/app'
-    job "$n-c++-all" "$p -DSTREAMSTORE_NO_OS -DSTREAMSTORE_NO_MALLOC -DSTREAMSTORE_NO_READ \
+    app "$n-c++11" "$cxx -x c++ -std=c++11 $level $cxx_strict"
+    syntax "$n-c++17" "$cxx -x c++ -std=c++17 $cxx_strict" app.c
+    once "$n-c++20" "$cxx -x c++ -std=c++20 -O0 $cxx_strict -I. -o \$o/app $here/app.c" \
+        'same $o/app'
+    once "$n-c++-static" "$p -o \$o/app $here/static_a.c $here/static_b.c" 'same $o/app'
+    once "$n-c++-twice" "$p -o \$o/app $here/twice.c" 'same $o/app'
+    once "$n-c++-all" "$p -DSTREAMSTORE_NO_OS -DSTREAMSTORE_NO_MALLOC -DSTREAMSTORE_NO_READ \
         -DSTREAMSTORE_NO_FLOAT -DSTREAMSTORE_NO_TEXT -o \$o/app $here/app.c" 'same $o/app'
-    job "$n-c++-late" "$p -o \$o/app $here/late.c" 'same $o/app'
-    job "$n-c++-stdio_first" "$cxx -x c++ -std=gnu++11 -O0 $cxx_strict -I. -o \$o/app \
+    syntax "$n-c++-late" "$cxx -x c++ -std=c++11 $cxx_strict" late.c
+    once "$n-c++-stdio_first" "$cxx -x c++ -std=gnu++11 -O0 $cxx_strict -I. -o \$o/app \
         $here/stdio_first.c" 'same $o/app'
-    job "$n-c++-declarations" "$p -c -o \$o/declarations.o $here/declarations.c"
-    job "$n-c-from-c++" "$c -c -o \$o/impl.o $here/impl.c" "$p -c -o \$o/use.o $here/use.c" \
-        "$cxx -o \$o/app \$o/use.o \$o/impl.o" 'same $o/app'
-    job "$n-c++-from-c" "$p -c -o \$o/impl.o $here/impl.c" "$c -c -o \$o/use.o $here/use.c" \
-        "$cxx -o \$o/app \$o/use.o \$o/impl.o" 'same $o/app'
+    once "$n-c++-declarations" "$p -c -o \$o/declarations.o $here/declarations.c"
 done
 
 # ---- other machines and other compilers
@@ -161,10 +198,10 @@ other() {
     elif ! $2 -o "$out/probe" "$out/probe.c" > "$out/probe.log" 2>&1; then
         skip "$1" "$2 does not link"
     elif [ -n "$3" ] && ! have "$3"; then
-        job "$1" "$2 -O2 -I. -o \$o/app $here/app.c"
+        job "$1" "$2 $level -I. -o \$o/app $here/app.c"
         skip "running $1" "$3 is not installed"
     else
-        job "$1" "$2 -O2 -I. -o \$o/app $here/app.c" "same $3 \$o/app"
+        job "$1" "$2 $level -I. -o \$o/app $here/app.c" "same $3 \$o/app"
     fi
 }
 emulator() {
@@ -187,21 +224,24 @@ other s390x-NO_THREADS "s390x-linux-gnu-gcc -static -std=c99 $strict -DSTREAMSTO
 other aarch64 "aarch64-linux-gnu-gcc -static -std=c99 $strict" "$(emulator aarch64)"
 other musl "musl-gcc -std=gnu99 $strict" ''
 other musl-static "musl-gcc -static -std=c99 $strict" ''
-other tcc "tcc" ''
+[ -n "$OPTIMISED" ] || other tcc "tcc" ''             # has no optimiser
 
 # Firmware: it compiles, needs nothing but memcpy and its like, and this is how large it is.
 arm="arm-none-eabi-gcc"
 if have $arm; then
-    c="$arm -mcpu=cortex-m0 -mthumb -std=c99 -Os -ffunction-sections $strict -I. -c $here/impl.c"
+    c="$arm -mcpu=cortex-m0 -mthumb -std=c99 $firmware_level -ffunction-sections $strict -I."
+    c="$c -c $here/impl.c"
+    how_large=size_note
+    [ -n "$OPTIMISED" ] || how_large=:
     core='mem(cpy|move|set|cmp)|str(len|cmp)|__aeabi_[a-z0-9]*|__gnu_thumb.*|__(clz|ctz)[sd]i2'
     job cortex-m0 "$c -DSTREAMSTORE_NO_OS -o \$o/impl.o" \
         "allow \"\$(wants \$o/impl.o)\" '$core|malloc|realloc|free'" \
-        'size_note "with NO_OS" $o/impl.o'
+        "$how_large 'with NO_OS' \$o/impl.o"
     job cortex-m0-record "$c -DSTREAMSTORE_NO_OS -DSTREAMSTORE_NO_READ -DSTREAMSTORE_NO_TEXT \
             -DSTREAMSTORE_NO_FLOAT -DSTREAMSTORE_NO_MALLOC -o \$o/impl.o" \
         "allow \"\$(wants \$o/impl.o)\" '$core'" \
         'refuse "$(wants $o/impl.o)" "__aeabi_(c?[df].*|[a-z]+2[df])"' \
-        'size_note "with NO_OS, NO_READ, NO_TEXT, NO_FLOAT, NO_MALLOC" $o/impl.o'
+        "$how_large 'with NO_OS, NO_READ, NO_TEXT, NO_FLOAT, NO_MALLOC' \$o/impl.o"
     job cortex-m0-NO_FLOAT "$c -DSTREAMSTORE_NO_OS -DSTREAMSTORE_NO_FLOAT -o \$o/impl.o" \
         'refuse "$(wants $o/impl.o)" "__aeabi_(c?[df].*|[a-z]+2[df])"'
 else
@@ -209,14 +249,6 @@ else
 fi
 
 # ---- run them
-
-# What every other image is compared with; where these fail, every job says so.
-first=${compilers# }
-first=${first%% *}
-for switch in '' -DSTREAMSTORE_NO_READ; do
-    # shellcheck disable=SC2086
-    "$first" $switch -I. -o "$out/probe" $here/app.c > "$out/probe.log" 2>&1 && "$out/probe"
-done > "$out/image.txt"
 
 if echo x | xargs -P 2 -n 1 true 2> /dev/null; then
     parallel="-P $JOBS"
