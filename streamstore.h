@@ -88,8 +88,8 @@
  *
  * A stream of a memory store can keep only its newest rows, as the black box of a simulator does:
  * with desc.retain_rows or desc.retain_time the oldest blocks are dropped, and their memory is used
- * again, so that recording can go on for ever. Rows keep their numbers; sst_first_row is the oldest
- * one that is there. sst_save writes the last seconds to a file.
+ * again, so that recording goes on for years in the same memory. Rows keep their numbers;
+ * sst_first_row is the oldest one that is there. sst_save writes the last seconds to a file.
  *
  * A query answers with a VIEW: pointers to times and values of consecutive rows. Where the rows
  * lie in one raw block the view points there and nothing is copied (view.stable is true, the
@@ -749,8 +749,10 @@ typedef struct sst_field {
  * and those of the last retain_time units before the newest row, from the block with the one in
  * force then on; with both, whatever one of them keeps. 0: that one keeps none, and both 0 keep
  * everything. Memory is for up to two blocks more, a third with SST_DEFERRED, and a block for every
- * handle that holds a view of it; while a query or sst_save is at work, nothing that it may need is
- * given up. Memory that was needed once is kept for later rows. */
+ * handle that holds a view of it (each sst_flush and sst_sync makes a block of the rows that have
+ * none); while a query or sst_save is at work, nothing that it may need is given up. Memory for as
+ * many blocks as there were at a time is kept for later ones, of which there are at most 2^32 - 1.
+ * With STREAMSTORE_NO_READ both are SST_ERR_UNSUPPORTED. */
 typedef struct sst_stream_desc {
     const char *name;           /* UTF-8, 1 to SST_MAX_NAME bytes, unique in the store */
     sst_type type;
@@ -908,10 +910,10 @@ SST_DECL sst_allocator sst_arena_allocator(sst_arena *arena);
  * keys 64: larger ones let the tail grow earlier. What it takes later is the image (its size is
  * what sst_image says; grown by doubling, or exactly where there is no memory to double), 48 bytes
  * per block, and, in queries, 4 bytes per block and column and the scratch of views that cannot
- * point into the image. Of streams with retain_rows all blocks that there will be are counted, as
- * long as tails are sealed when they are full (each sst_flush, sst_poll or sst_sync before may need
- * one more) and rows have as many items. 0: a description is not valid, or there is not so much
- * memory. */
+ * point into the image. Of streams with retain_rows and no retain_time all blocks that there will
+ * be are counted, as long as tails are sealed when they are full (each sst_flush or sst_sync before
+ * may need one more) and rows have as many items. 0: a description is not valid, or there is not so
+ * much memory. */
 SST_DECL size_t sst_memory_bound(const sst_options *options, const sst_stream_desc *streams,
                                  size_t count);
 
@@ -969,8 +971,8 @@ SST_DECL int sst_open_memory(const void *bytes, size_t size, const sst_options *
 
 /* The bytes of a memory store as one array: a finished file. Seals what the tails hold and, if
  * anything is new, adds an index and END. *bytes is lent until the next call that appends, seals,
- * makes a stream, sets metadata or closes. With an allocator, and above 64 GiB, it may need as much
- * memory again as the image has.
+ * makes a stream, sets metadata or closes. It may need as much memory again as the image has, but
+ * where that grows in one piece: on 64-bit hosts, without an allocator, from 1 MiB to 16 GiB.
  * SST_ERR_READ_ONLY: not made by sst_create. SST_ERR_UNSUPPORTED: a file, or rows of a stream are
  * dropped (sst_save writes what there is). SST_ERR_MEMORY. SST_ERR_LIMIT: larger than a size_t. Not
  * beside appenders. */
@@ -1169,7 +1171,8 @@ SST_DECL int sst_stream_finish(sst_stream *stream);
  * a view; SST_ERR_UNSUPPORTED when a column is encoded in a way this version does not know. One
  * thread at a time per handle; a second handle may query while another thread appends. */
 
-/* Rows ever appended. Rows keep their numbers. NULL: 0. Any thread. */
+/* Rows ever appended. Rows keep their numbers. NULL: 0. Any thread; where rows are dropped, this
+ * and sst_first_row take the store's lock. */
 SST_DECL uint64_t sst_rows(const sst_stream *stream);
 
 /* How many rows, from the first on, survive power loss: those of the last sst_sync that succeeded,
@@ -3150,7 +3153,7 @@ struct sst_store {
     uint32_t index_lies;            /* an entry of the INDEX is not what the record says */
     /* being written */
 #if SSTI_HAS_OS
-    bool buffered;                  /* the first extent is: */
+    bool buffered;                  /* a large image is in this */
     sst_buf buffer;
 #endif
     ssti_extent *extents;
@@ -3333,27 +3336,73 @@ static int ssti_extent_make(const sst_allocator *a, ssti_extent *e, size_t capac
     return SST_OK;
 }
 
+/* Makes room for the extents among the retired ones, so that ssti_extents_move cannot fail. */
+static int ssti_extents_room(sst_store *store) {
+    return ssti_grow(&store->allocator, (void **)&store->retired, &store->retired_capacity,
+                     store->retired_count + store->extent_count, sizeof(ssti_extent));
+}
+
+/* Copies all extents into one, which takes their place; they stay for who looks at them. */
+static void ssti_extents_move(sst_store *store, const ssti_extent *to) {
+    uint32_t i;
+    for (i = 0; i < store->extent_count; i++) {
+        const ssti_extent *e = &store->extents[i];
+        memcpy(to->data + (size_t)e->base, e->data, e->used);
+        store->retired[store->retired_count++] = *e;
+    }
+    store->extents[0] = *to;
+    store->extents[0].used = (size_t)store->end;
+    store->extent_count = 1;
+}
+
 #if SSTI_HAS_OS
 
-/* The same in the buffer that the image is in where memory is not the caller's, as far as it need
- * not move: in one piece up to its address range. SST_ERR_LIMIT: not there. */
+#ifndef SSTI_BUFFER_FROM
+#define SSTI_BUFFER_FROM 1048576u       /* smaller images are not worth a range of addresses */
+#endif
+#ifndef SSTI_BUFFER_RESERVE
+#define SSTI_BUFFER_RESERVE 0x400000000u        /* 16 GiB */
+#endif
+
+/* Opens the buffer of an image that becomes so large, and moves what there is into it. */
+static int ssti_buffer_open(sst_store *store, uint64_t need) {
+    sst_buf *b = &store->buffer;
+    ssti_extent e;
+    sst_buf_desc desc;
+    int result;
+    memset(&desc, 0, sizeof desc);
+    memset(&e, 0, sizeof e);
+    desc.reserve = SSTI_BUFFER_RESERVE;
+    desc.capacity = 2 * need;
+    SSTI_TRY(ssti_extents_room(store));
+    SSTI_TRY(sst_buf_open(b, &desc));
+    result = b->reserve < desc.reserve ? SST_ERR_MEMORY : SST_OK;   /* addresses are scarce here */
+    if (result != SST_OK) {
+        (void)sst_buf_close(b);
+        return result;
+    }
+    e.data = (uint8_t *)b->data;
+    e.capacity = (size_t)b->capacity;
+    ssti_extents_move(store, &e);
+    return SST_OK;
+}
+
+/* Room in the buffer that a large image is in, where memory is not the caller's: it grows in one
+ * piece as far as it need not move. SST_ERR_LIMIT: not there. */
 static int ssti_extent_buffer(sst_store *store, size_t size) {
     sst_buf *b = &store->buffer;
-    ssti_extent *e = store->extents;
-    uint64_t need, want;
-    if (!store->buffered || store->extent_count > 1) return SST_ERR_LIMIT;
-    if (store->extent_count == 0) {
-        store->buffered = sst_buf_open(b, NULL) == SST_OK;
-        if (!store->buffered) return SST_ERR_LIMIT;
-        memset(e, 0, sizeof *e);
-        e->data = (uint8_t *)b->data;
-        store->extent_count = 1;
+    uint64_t need = store->end + size, want;
+    if (!store->buffered || need < SSTI_BUFFER_FROM || need > SSTI_BUFFER_RESERVE) {
+        return SST_ERR_LIMIT;
     }
-    need = e->used + (uint64_t)size;
-    if (SSTI_HUGE(need > b->reserve)) return SST_ERR_LIMIT;
+    if (b->open == 0) {
+        store->buffered = ssti_buffer_open(store, need) == SST_OK;
+        return store->buffered ? SST_OK : SST_ERR_LIMIT;
+    }
+    if (store->extents[0].data != b->data || store->extent_count > 1) return SST_ERR_LIMIT;
     want = 2 * b->capacity < b->reserve ? 2 * b->capacity : b->reserve;
     if (want < need || ssti_buf_room(b, want) != SST_OK) SSTI_TRY(ssti_buf_room(b, need));
-    e->capacity = (size_t)b->capacity;
+    store->extents[0].capacity = (size_t)b->capacity;
     return SST_OK;
 }
 
@@ -6726,7 +6775,8 @@ static bool ssti_block_due(const ssti_series *s, uint32_t block, uint64_t rows, 
                                    ssti_list_at(s->list, block + 1)->first_time <= limit);
 }
 
-/* The oldest block that a query may be using. Under the lock. */
+/* The oldest block that a query may be using, or older: one that is being said may be withdrawn.
+ * Under the lock. */
 static uint32_t ssti_pinned_block(const ssti_series *s) {
     uint32_t low = s->first_block;
     const sst_stream *h;
@@ -6745,16 +6795,20 @@ static bool ssti_slab_held(const ssti_series *s, const ssti_slab *slab) {
     return false;
 }
 
-/* Drops the blocks that are due, and finds the memory that can be used again. newest: the time of a
- * row that there is. Under the lock. */
-static void ssti_retain(ssti_series *s, int64_t newest) {
+/* Drops the blocks that are due, and finds the memory that can be used again, before so many rows
+ * become the next one. last: the time of the last of them, which may not be there yet. Under the
+ * lock. */
+static void ssti_retain(ssti_series *s, uint64_t count, int64_t last) {
     uint32_t first = s->first_block, low;
-    uint64_t rows = ssti_series_rows(s);
+    uint64_t rows = ssti_series_rows(s), sealed = ssti_sealed_rows(s);
+    int64_t newest = last;
     ssti_slab **from = &s->keep->dropped;
+    if (sealed == 0) return;
+    if (rows < sealed + count) newest = ssti_list_at(s->list, s->list->count - 1)->last_time;
     while (s->list->count - first > 1 && ssti_block_due(s, first, rows, newest)) first++;
     if (first != s->first_block) ssti_atomic_say(&s->first_block, first);
     low = ssti_pinned_block(s);
-    while (s->kept_block != low) ssti_block_drop(s);
+    while (s->kept_block < low) ssti_block_drop(s);
     while (*from != NULL) {
         ssti_slab *slab = *from;
         if (ssti_slab_held(s, slab)) {
@@ -6767,23 +6821,26 @@ static void ssti_retain(ssti_series *s, int64_t newest) {
     }
 }
 
-/* Memory for a record of so many bytes: the smallest there is that has room, or new. So there are
- * never more slabs than there were blocks at a time, and one. NULL: no memory. Under the lock. */
+/* Memory for a record of so many bytes: the smallest there is that has room, or new, for which the
+ * largest one goes that has none. So there are never more slabs than there were blocks at a time,
+ * and one. NULL: no memory. Under the lock. */
 static uint8_t *ssti_slab_take(ssti_series *s, size_t size) {
+    const sst_allocator *a = &s->store->allocator;
     ssti_slab **from, **best = NULL, *slab;
     size_t bytes = size + 128;          /* the slab, and to a multiple of 64 */
     void *memory;
     for (from = &s->keep->unused; *from != NULL; from = &(*from)->next) {
-        if ((*from)->bytes >= bytes && (best == NULL || (*from)->bytes < (*best)->bytes)) {
-            best = from;
-        }
+        bool room = (*from)->bytes >= bytes, had = best != NULL && (*best)->bytes >= bytes;
+        if (best == NULL || (room && !had) ||
+            (room == had && room == ((*from)->bytes < (*best)->bytes))) best = from;
     }
     if (best != NULL) {
         slab = *best;
         *best = slab->next;
-        return (uint8_t *)slab + 64;
+        if (slab->bytes >= bytes) return (uint8_t *)slab + 64;
+        ssti_free(a, slab->memory, slab->bytes);
     }
-    memory = ssti_alloc(&s->store->allocator, bytes);
+    memory = ssti_alloc(a, bytes);
     if (memory == NULL) return NULL;
     slab = (ssti_slab *)(void *)((uint8_t *)memory + ((0u - (uintptr_t)memory) & 63u));
     slab->memory = memory;
@@ -6801,7 +6858,7 @@ static int ssti_slab_begin(ssti_series *s, ssti_draft *d, uint64_t payload) {
 
 #else
 #define ssti_rows_now(s) ssti_series_rows(s)
-#define ssti_retain(s, newest) ((void)(newest))
+#define ssti_retain(s, count, last) ((void)(count))
 #define ssti_slab_begin(s, d, payload) SST_ERR_UNSUPPORTED
 #endif
 
@@ -6967,7 +7024,7 @@ static void ssti_block_publish(ssti_series *s, const ssti_block *b, const ssti_e
     ssti_ring_clear(s);
     ssti_list_push(s->list, b);
     /* An INDEX is a cache: without memory for it, it is tried again at the next block. */
-    if (s->keep != NULL) return;        /* the image, which has none of it, is lent to nobody */
+    if (s->store->retains != 0) return; /* the image, which has not all blocks, is lent to nobody */
     if (++s->store->unindexed >= ssti_index_blocks(s->store)) (void)ssti_index_write(s->store);
 }
 
@@ -7044,7 +7101,7 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows, uint8_t *plac
     SSTI_TRY(ssti_block_measure(s, rows));
     n = ssti_block_layout(s, &payload);
     ssti_edges_of(s, rows, &edges);
-    if (s->keep != NULL) ssti_retain(s, edges.last[0]);
+    if (s->keep != NULL) ssti_retain(s, rows->count, edges.last[0]);
     SSTI_TRY(ssti_block_room(s));
     if (s->keep != NULL) {
         SSTI_TRY(ssti_slab_begin(s, &d, payload));
@@ -10391,26 +10448,14 @@ static int ssti_store_end(sst_store *store, uint8_t flags) {
 /* Makes one extent of all, with room to grow where there is memory. Under the lock. */
 static int ssti_extents_join(sst_store *store) {
     const sst_allocator *a = &store->allocator;
-    uint32_t i, n = store->extent_count;
     ssti_extent joined;
-    if (n <= 1) return SST_OK;
+    if (store->extent_count <= 1) return SST_OK;
     if (store->end > SIZE_MAX / 4) return SST_ERR_LIMIT;
-    SSTI_TRY(ssti_grow(a, (void **)&store->retired, &store->retired_capacity,
-                       store->retired_count + n, sizeof joined));
+    SSTI_TRY(ssti_extents_room(store));
     if (ssti_extent_make(a, &joined, (size_t)(store->end + store->end / 2)) != SST_OK) {
         SSTI_TRY(ssti_extent_make(a, &joined, (size_t)store->end));
     }
-#if SSTI_HAS_OS
-    store->buffered = false;            /* it is retired, and stays for what points into it */
-#endif
-    for (i = 0; i < n; i++) {
-        const ssti_extent *e = &store->extents[i];
-        memcpy(joined.data + (size_t)e->base, e->data, e->used);
-        store->retired[store->retired_count++] = *e;
-    }
-    joined.used = (size_t)store->end;
-    store->extents[0] = joined;
-    store->extent_count = 1;
+    ssti_extents_move(store, &joined);
     return SST_OK;
 }
 
@@ -11135,45 +11180,43 @@ static uint64_t ssti_look_half(const ssti_look *k, uint64_t row) {
 }
 
 /* The oldest row that retain_time keeps: the one in force when that long ago was, or, of those of
- * its block or half, the first. */
-static int ssti_look_oldest_time(const ssti_look *k, uint64_t *oldest) {
-    const ssti_series *s = k->series;
-    const ssti_block *b = k->blocks == k->first ? NULL : ssti_list_at(k->list, k->first);
-    uint32_t i = k->first;
+ * its block or half, the first. Where a time cannot be read, since its row is being sealed and
+ * there is no memory, it is an older one. */
+static uint64_t ssti_look_oldest_time(const ssti_look *look) {
+    uint32_t low = look->first, high = look->blocks;
+    sst_error unused;
+    ssti_look k = *look;
+    uint64_t oldest = high == low ? 0 : ssti_list_at(k.list, low)->first_row, half;
     int64_t limit, time;
-    uint64_t half;
-    *oldest = b == NULL ? 0 : b->first_row;
-    if (k->rows == 0) return SST_OK;
-    SSTI_TRY(ssti_time(k, 0, k->rows - 1, &time));
-    if (!ssti_retain_limit(s, time, &limit)) return SST_OK;
-    for (; i != k->blocks; i++) {
-        b = ssti_list_at(k->list, i);
-        if (b->first_time > limit) return SST_OK;
-        *oldest = b->first_row;
+    k.error = &unused;
+    if (k.rows == 0) return 0;
+    if (k.rows == k.sealed) time = ssti_list_at(k.list, high - 1)->last_time;
+    else if (SSTI_RACE(ssti_time(&k, 0, k.rows - 1, &time) != SST_OK)) return oldest;
+    if (!ssti_retain_limit(k.series, time, &limit)) return oldest;
+    while (low < high) {                /* the last block that begins at or before it */
+        uint32_t middle = low + (high - low) / 2;
+        if (ssti_list_at(k.list, middle)->first_time <= limit) low = middle + 1;
+        else high = middle;
     }
-    if (k->rows == k->sealed) return SST_OK;
-    SSTI_TRY(ssti_time(k, 0, k->sealed, &time));
-    if (time > limit) return SST_OK;
-    *oldest = k->sealed;
-    half = ssti_look_half(k, k->rows - 1);
-    if (half <= k->sealed) return SST_OK;
-    SSTI_TRY(ssti_time(k, 0, half, &time));
-    if (time <= limit) *oldest = half;
-    return SST_OK;
+    if (low != k.first) oldest = ssti_list_at(k.list, low - 1)->first_row;
+    if (low != k.blocks || k.rows == k.sealed ||
+        SSTI_RACE(ssti_time(&k, 0, k.sealed, &time) != SST_OK) || time > limit) return oldest;
+    half = ssti_look_half(&k, k.rows - 1);
+    if (half > k.sealed && !SSTI_RACE(ssti_time(&k, 0, half, &time) != SST_OK) &&
+        time <= limit) return half;
+    return k.sealed;
 }
 
 /* Notes the oldest row that is kept: what queries see does not depend on when blocks go. */
-static int ssti_look_oldest(ssti_look *k) {
+static void ssti_look_oldest(ssti_look *k) {
     const ssti_keep *keep = k->series->keep;
     uint64_t by_rows = k->rows > keep->rows ? k->rows - keep->rows : 0, by_time = 0;
-    int result = keep->time == 0 ? SST_OK : ssti_look_oldest_time(k, &by_time);
+    if (keep->time != 0) by_time = ssti_look_oldest_time(k);
     k->oldest = keep->time == 0 || (keep->rows != 0 && by_rows < by_time) ? by_rows : by_time;
-    return result;
 }
 
 /* Begins a query; where rows are dropped, those that it sees are not, until ssti_look_end. */
 static int ssti_look_stream(ssti_look *k, sst_stream *stream) {
-    int result = SST_OK;
     if (*stream->series->store->alive == 0) {
         return ssti_stream_fail(stream, SST_ERR_STATE, SSTI_FORKED);
     }
@@ -11181,9 +11224,8 @@ static int ssti_look_stream(ssti_look *k, sst_stream *stream) {
     ssti_pin(stream);
     ssti_look_begin(k, stream->series, &stream->error, &stream->hint);
     k->cache = &stream->cache;
-    if (stream->series->keep != NULL) result = ssti_look_oldest(k);
-    if (SSTI_NEVER(result != SST_OK)) ssti_unpin(stream);
-    return result;
+    if (stream->series->keep != NULL) ssti_look_oldest(k);
+    return SST_OK;
 }
 
 /* Ends it, with this result. */
@@ -12046,7 +12088,7 @@ SST_API uint64_t sst_first_row(const sst_stream *stream) {
     ssti_lock(&stream->series->store->lock);        /* nothing is dropped meanwhile */
     ssti_look_begin(&k, stream->series, &error, &hint);
     k.cache = &cache;                   /* of a store in memory nothing is read */
-    (void)ssti_look_oldest(&k);
+    ssti_look_oldest(&k);
     ssti_unlock(&stream->series->store->lock);
     return k.oldest;
 }
@@ -12907,7 +12949,11 @@ static bool ssti_replay_more(const sst_replay *r) {
     size_t i;
     for (i = r->waiting; i < r->n && r->forwards; i++) {
         const ssti_lane *lane = &r->lanes[r->heap[i]];
-        if (ssti_rows_now(lane->stream->series) > lane->row) return true;
+        uint64_t rows;
+        ssti_pin(lane->stream);
+        rows = ssti_series_rows(lane->stream->series);
+        ssti_unpin(lane->stream);
+        if (rows > lane->row) return true;
     }
     return false;
 }
@@ -12985,6 +13031,7 @@ SST_API int sst_replay_prev(sst_replay *replay, size_t *stream, sst_view *row) {
 /* How many rows of the lane are before a time: counted at once, since another thread may append. */
 static int ssti_replay_rank(ssti_lane *lane, int64_t time) {
     ssti_look k;
+    lane->view.count = 0;               /* a query ends it */
     SSTI_TRY(ssti_look_stream(&k, lane->stream));
     return ssti_look_end(lane->stream, ssti_rank_before(&k, 0, time, &lane->sought));
 }
@@ -12992,17 +13039,15 @@ static int ssti_replay_rank(ssti_lane *lane, int64_t time) {
 SST_API int sst_replay_seek(sst_replay *replay, int64_t time) {
     size_t i;
     if (replay == NULL) return SST_ERR_ARG;
+    replay->ready = false;
     for (i = 0; i < replay->n; i++) {
         ssti_lane *lane = &replay->lanes[i];
         int result = ssti_replay_rank(lane, time);
         if (ssti_again(lane->stream, result)) result = ssti_replay_rank(lane, time);
         if (result != SST_OK) return result;
     }
-    for (i = 0; i < replay->n; i++) {
-        replay->lanes[i].row = replay->lanes[i].sought;
-        replay->lanes[i].view.count = 0;
-    }
-    replay->ready = replay->given = false;
+    for (i = 0; i < replay->n; i++) replay->lanes[i].row = replay->lanes[i].sought;
+    replay->given = false;
     return SST_OK;
 }
 
@@ -13103,7 +13148,7 @@ SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uin
     sst_error error;
     uint32_t hint = 0;
     bool retained;
-    int result = SST_OK;
+    int result;
     if (stream == NULL) return SST_ERR_ARG;
     if (*stream->series->store->alive == 0) return SST_ERR_STATE;
     memset(&cache, 0, sizeof cache);
@@ -13113,8 +13158,8 @@ SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uin
     k.cache = &cache;
     if (desc != NULL) ssti_desc_of(stream->series, desc);
     if (rows != NULL) *rows = k.rows;
-    if (retained) result = ssti_look_oldest(&k);
-    if (result == SST_OK) result = ssti_edge_time(&k, k.oldest, first_time);
+    if (retained) ssti_look_oldest(&k);
+    result = ssti_edge_time(&k, k.oldest, first_time);
     if (result == SST_OK) result = ssti_edge_time(&k, k.rows - 1, last_time);
     if (retained) ssti_unlock(&stream->series->store->lock);
     ssti_free(&stream->series->store->allocator, cache.bytes, cache.capacity);
@@ -13728,6 +13773,7 @@ static int ssti_copy_once(sst_store *source, const char *path, const sst_options
     for (i = 0; i < n && result == SST_OK; i++) {
         result = ssti_copy_stream(source, i, target, how);
     }
+    if (result == SST_OK && *target->alive == 0) result = SST_ERR_STATE;    /* a forked child */
     if (result == SST_OK) result = ssti_file_finish(target);
     if (result == SST_OK) return ssti_store_free(target);
     if (sst_abort(target) == SST_ERR_STATE) (void)sst_close(target);    /* in a forked child */
@@ -13864,6 +13910,8 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
 #undef SSTI_CRC_TARGET
 #undef ssti_crc_word
 #undef SSTI_EXTENT_FIRST
+#undef SSTI_BUFFER_FROM
+#undef SSTI_BUFFER_RESERVE
 #undef SSTI_RECORD_BYTES
 #undef SSTI_ENTRY_BYTES
 #undef SSTI_PAGE_BYTES
