@@ -19,11 +19,14 @@ mkdir -p "$TOP"
 # Programs that valgrind would take minutes for, or that live from threads and processes that run
 # side by side. The slowest of the others are left out of short runs.
 valgrind_skip=" test_threads test_kill test_live test_retain test_file test_model_file "
-valgrind_skip="$valgrind_skip test_session test_crash test_branches_io test_tool test_damage test_replay "
-valgrind_long=" test_model test_model_pieces test_search test_fault test_fields test_query
- test_alloc test_stream test_ragged test_branches_ragged test_compact test_buf "
+valgrind_skip="$valgrind_skip test_session test_crash test_branches_io test_tool test_damage "
+valgrind_skip="$valgrind_skip test_replay "
+# Those that are worth optimising for it. The others are what `make test` has built.
+valgrind_long=" test_model test_model_pieces test_ragged test_search test_fault test_fields "
+valgrind_long="$valgrind_long test_query test_alloc test_stream test_compact test_branches_ragged "
+valgrind_long="$valgrind_long test_branches_search "
 if awk -v scale="$SCALE" 'BEGIN { exit !(scale < 1) }'; then
-    valgrind_skip="$valgrind_skip test_fault test_model_pieces "
+    valgrind_skip="$valgrind_skip test_fault test_model_pieces test_ragged "
 fi
 
 have() { command -v "$1" > /dev/null; }
@@ -127,7 +130,6 @@ fi
 # ---- valgrind, with the quick rounds of `make test`.
 
 if have valgrind; then
-    # Those that run for less than it takes to optimise them are what `make test` has built.
     BUILD=$TOP sh tests/build.sh tests
     set --
     for name in $valgrind_long; do
