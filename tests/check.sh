@@ -82,8 +82,9 @@ if [ -n "$compiler" ]; then
     case $compiler in clang) cxx=clang++ ;; gcc) cxx=g++ ;; *) cxx=${CXX:-c++} ;; esac
     echo "sanitizers: $compiler $flags"
     # What does not run for long is not optimised: that would take most of the time there is.
-    BUILD=$TOP/asan CC=$compiler CXX=$cxx LONG_CFLAGS=$flags RACE_CFLAGS="$flags -O0" \
-        TEST_CFLAGS="$flags -O0" TEST_CXXFLAGS="$flags -O0" \
+    level=$(awk -v scale="$SCALE" 'BEGIN { print scale < 0.3 ? "-O0" : "-O1" }')
+    BUILD=$TOP/asan CC=$compiler CXX=$cxx LONG_CFLAGS=$flags RACE_CFLAGS="$flags $level" \
+        TEST_CFLAGS="$flags $level" TEST_CXXFLAGS="$flags $level" \
         sh tests/build.sh tests examples tools
     ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
     UBSAN_OPTIONS=print_stacktrace=1
