@@ -4305,6 +4305,7 @@ static void ssti_ring_clear(const ssti_series *s) {
 
 static void ssti_list_push(ssti_list *list, const ssti_block *block) {
     uint32_t place, chunk = ssti_list_place(list, list->count, &place);
+    if (SSTI_NEVER(list->chunks[chunk] == NULL)) return;
     list->chunks[chunk][place] = *block;
     ssti_atomic_store(&list->count, list->count + 1);
 }
@@ -5879,9 +5880,14 @@ static void ssti_index_put(ssti_sink *sink, const sst_store *store) {
 /* Blocks after which an INDEX is written. Who only records has them in memory until then: in less
  * than a block has. */
 static uint32_t ssti_index_blocks(const sst_store *store) {
+#if SSTI_HAS_READ
+    (void)store;
+    return SSTI_INDEX_BLOCKS;
+#else
     uint32_t few = store->block_bytes / 64;
-    if (SSTI_HAS_READ || few > SSTI_INDEX_BLOCKS) return SSTI_INDEX_BLOCKS;
+    if (few > SSTI_INDEX_BLOCKS) return SSTI_INDEX_BLOCKS;
     return few < SSTI_CHUNK_FIRST ? SSTI_CHUNK_FIRST : few;
+#endif
 }
 
 /* Writes an INDEX of everything new. Under the lock. */
@@ -11412,7 +11418,7 @@ static int ssti_rank_sealed(const ssti_look *k, uint32_t clock, int64_t time, ui
     if (clock == 0) ssti_table_bracket(k, time, &in);
     SSTI_TRY(ssti_rank_block(k, clock, time, &in, &n));
     next = n < k->blocks ? ssti_list_at(k->list, n) : NULL;
-    if (n == k->first) {
+    if (n == k->first && !SSTI_NEVER(next == NULL)) {
         if (n == 0 && next->first_row != 0) return ssti_rank_gap(k, clock, next, time, rank);
         *rank = next->first_row;
         return SST_OK;
@@ -11472,9 +11478,9 @@ static int ssti_rank_all(const ssti_look *k, uint32_t clock, int64_t time, uint6
 
 /* The same, but that all dropped ones count. */
 static int ssti_rank(const ssti_look *k, uint32_t clock, int64_t time, uint64_t *rank) {
-    int result = ssti_rank_all(k, clock, time, rank);
+    SSTI_TRY(ssti_rank_all(k, clock, time, rank));
     if (*rank < k->oldest) *rank = k->oldest;
-    return result;
+    return SST_OK;
 }
 
 /* How many rows are before a time, or dropped. */
@@ -13732,7 +13738,7 @@ static int ssti_copy_stream(sst_store *source, uint32_t index, sst_store *target
     sst_stream_desc desc;
     ssti_look from;
     int result = sst_stream_open(source, s->name, &in);
-    if (result != SST_OK) return result;
+    if (result != SST_OK || SSTI_NEVER(in == NULL)) return result;
     ssti_desc_of(s, &desc);
     desc.retain_rows = 0;
     desc.retain_time = 0;

@@ -3,8 +3,8 @@
  *
  *     cc black_box.c && ./a.out
  *
- * Streams of a memory store can keep their newest rows only: those of a time, or so many. Memory is
- * bounded however long it runs, and rows keep their numbers. sst_save makes a file of what is there.
+ * Streams of a memory store can keep their newest rows only: those of a time, or so many. Memory
+ * is bounded however long it runs, rows keep their numbers. sst_save makes a file of what is there.
  */
 #define STREAMSTORE_IMPLEMENTATION
 #include "../streamstore.h"

@@ -763,8 +763,8 @@ static void damaged_memory_store(void) {
     CHECK_INT(sst_close(store), SST_OK);
 }
 
-/* Without an allocator a large image is in one buffer, which never moves: views stay where they are,
- * and sst_image copies nothing. A small one is moved into it. */
+/* Without an allocator a large image is in one buffer, which never moves: views stay where they
+ * are, and sst_image copies nothing. A small one is moved into it. */
 static void image_in_a_buffer(void) {
     sst_store *store = memory_store(NULL, 0);
     sst_stream *stream = scalar_stream(store, "s", 0);

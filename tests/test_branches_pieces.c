@@ -1,6 +1,6 @@
 /* Large columns, checked in pieces: of 1 KiB here, so that small blocks have several. Their
  * checksums damaged, changed between two looks, unreadable; time tables that lie about them; two
- * readers that look for the first time at the same moment. And a host where addresses are scarce. */
+ * readers that look for the first time at the same moment. A host where addresses are scarce. */
 #define SSTI_PIECE_BYTES 1024
 #define SSTI_BUFFER_FROM 65536u
 #define SSTI_BUFFER_RESERVE ((uint64_t)1 << 60)     /* more than there are */
