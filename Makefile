@@ -17,9 +17,10 @@
 CC = cc
 CXX = c++
 CFLAGS = -O2 -g
-TEST_CFLAGS = -O1
-SHORT_CFLAGS = -O0
 CXXFLAGS = -O2 -g
+RACE_CFLAGS = -O2
+LONG_CFLAGS = -O1
+TEST_CFLAGS = -O0
 PREFIX = /usr/local
 DESTDIR =
 SCALE = 1
@@ -30,6 +31,8 @@ BENCH =
 
 SETTINGS = BUILD=build MAKE='$(MAKE)' CC='$(CC)' CXX='$(CXX)' CFLAGS='$(CFLAGS)' \
     CXXFLAGS='$(CXXFLAGS)' SCALE='$(SCALE)'
+TEST_SETTINGS = RACE_CFLAGS='$(RACE_CFLAGS)' LONG_CFLAGS='$(LONG_CFLAGS)' \
+    TEST_CFLAGS='$(TEST_CFLAGS)' TEST_CXXFLAGS='$(TEST_CFLAGS)'
 
 all:
 	@$(SETTINGS) sh tests/build.sh examples tools
@@ -40,12 +43,11 @@ demo:
 
 # A program that does not compile counts as a failed test, so the run goes on without it.
 test:
-	-@$(SETTINGS) TEST_CFLAGS='$(TEST_CFLAGS)' TEST_CXXFLAGS='$(TEST_CFLAGS)' \
-	    SHORT_CFLAGS='$(SHORT_CFLAGS)' sh tests/build.sh tests examples tools
+	-@$(SETTINGS) $(TEST_SETTINGS) sh tests/build.sh tests examples tools
 	@$(SETTINGS) sh tests/run.sh
 
 check:
-	@$(SETTINGS) sh tests/check.sh
+	@$(SETTINGS) $(TEST_SETTINGS) sh tests/check.sh
 
 fuzz:
 	@$(SETTINGS) FUZZ_SECONDS='$(SECONDS)' FUZZ='$(FUZZ)' AFL='$(AFL)' sh tests/fuzz/run.sh

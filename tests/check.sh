@@ -1,6 +1,6 @@
 #!/bin/sh
 # check.sh - the tests under AddressSanitizer, UndefinedBehaviorSanitizer, ThreadSanitizer and
-# valgrind, and the fuzzers.
+# valgrind, the fuzzers, and what `make test` compiles without the optimiser, with it.
 #
 # SCALE (default 1) is how long: TEST_SCALE of the random tests, and 60 seconds times SCALE per
 # fuzzer. What is not installed is skipped and said so. The last line is
@@ -20,8 +20,12 @@ mkdir -p "$TOP"
 # side by side. The slowest of the others are left out of short runs.
 valgrind_skip=" test_threads test_kill test_live test_file test_model_file test_session "
 valgrind_skip="$valgrind_skip test_crash test_branches_io test_tool test_damage test_replay "
+# Those that are worth optimising for it. The others are what `make test` has built.
+valgrind_long=" test_model test_model_pieces test_ragged test_search test_fault test_fields "
+valgrind_long="$valgrind_long test_query test_alloc test_stream test_compact test_branches_ragged "
+valgrind_long="$valgrind_long test_branches_search "
 if awk -v scale="$SCALE" 'BEGIN { exit !(scale < 1) }'; then
-    valgrind_skip="$valgrind_skip test_fault test_model_pieces "
+    valgrind_skip="$valgrind_skip test_fault test_model_pieces test_ragged "
 fi
 
 have() { command -v "$1" > /dev/null; }
@@ -76,9 +80,9 @@ if [ -n "$compiler" ]; then
         flags="$flags -fsanitize=float-cast-overflow -fno-sanitize-recover=all"
     case $compiler in clang) cxx=clang++ ;; gcc) cxx=g++ ;; *) cxx=${CXX:-c++} ;; esac
     echo "sanitizers: $compiler $flags"
-    # What runs for a moment is not optimised: that would take most of the time there is.
-    BUILD=$TOP/asan CC=$compiler CXX=$cxx CFLAGS=$flags CXXFLAGS="$flags -O0" \
-        SHORT_CFLAGS="$flags -O0" EXAMPLE_CFLAGS="$flags -O0" \
+    # What does not run for long is not optimised: that would take most of the time there is.
+    BUILD=$TOP/asan CC=$compiler CXX=$cxx LONG_CFLAGS=$flags RACE_CFLAGS="$flags -O0" \
+        TEST_CFLAGS="$flags -O0" TEST_CXXFLAGS="$flags -O0" \
         sh tests/build.sh tests examples tools
     ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
     UBSAN_OPTIONS=print_stacktrace=1
@@ -114,7 +118,7 @@ if [ -f tests/test_threads.c ]; then
     if [ -n "$compiler" ]; then
         set -- "$TOP/tsan/tests/test_threads" "$TOP/tsan/tests/test_live" \
             "$TOP/tsan/tests/test_kill"
-        BUILD=$TOP/tsan CC=$compiler CFLAGS=$flags sh tests/build.sh "$@"
+        BUILD=$TOP/tsan CC=$compiler RACE_CFLAGS=$flags sh tests/build.sh "$@"
         TSAN_OPTIONS=halt_on_error=1 phase tsan sh tests/run.sh -n tsan \
             -o "$TOP/tsan/run" -t "$seconds" -w "$wrapper" "$@"
     else
@@ -126,10 +130,17 @@ fi
 
 if have valgrind; then
     BUILD=$TOP sh tests/build.sh tests
+    set --
+    for name in $valgrind_long; do
+        case $valgrind_skip in *" $name "*) continue ;; esac
+        set -- "$@" "$TOP/valgrind/tests/$name"
+    done
+    BUILD=$TOP/valgrind TEST_CFLAGS=${LONG_CFLAGS--O1} sh tests/build.sh "$@"
     BUILD=$TOP
     # shellcheck disable=SC2046
     phase valgrind sh tests/run.sh -n valgrind -o "$TOP/run-valgrind" -t 1800 \
-        -w "valgrind -q --error-exitcode=9 --leak-check=full" $(programs "$valgrind_skip")
+        -w "valgrind -q --error-exitcode=9 --leak-check=full" \
+        "$@" $(programs "$valgrind_skip$valgrind_long")
 else
     note_skip valgrind "not installed"
 fi
@@ -137,6 +148,10 @@ fi
 # ---- Fuzzing.
 
 phase fuzz env BUILD="$TOP" sh tests/fuzz/run.sh
+
+# ---- The optimiser.
+
+phase compile env BUILD="$TOP" OPTIMISED=1 sh tests/compile/run.sh
 
 awk '{ passed += $2; failed += $4; if (NF > 5) skipped += $6 }
      END {

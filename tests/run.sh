@@ -8,7 +8,8 @@
 # a failure. Lines that begin with `skipped`, `seed` or `note` are shown, and all of a failing
 # program's output. The last line is `N passed, N failed[, N skipped]`, with `name: ` before it
 # when a name is given. -o: where output is kept; -w: a command to put before each program.
-# From the environment: BUILD, CC, JOBS (programs at a time).
+# From the environment: BUILD, CC, JOBS (programs at a time; one more than there are processors,
+# since there is always one that waits for the disk).
 set -u
 BUILD=${BUILD:-build}
 CC=${CC:-cc}
@@ -85,8 +86,7 @@ if [ $# -eq 0 ]; then
         name=${file##*/}
         [ -f "$file" ] && set -- "$@" "$BUILD/tests/${name%.c}"
     done
-    # The compilers take longest: first, so that the short ones run beside them.
-    set -- tests/compile/run.sh "$@" tests/run_examples.sh
+    set -- "$@" tests/compile/run.sh tests/run_examples.sh
     for file in tests/test_*.sh; do
         [ -f "$file" ] && set -- "$@" "$file"
     done
@@ -98,12 +98,22 @@ export RUN_FOLDER RUN_WRAPPER RUN_LIMIT
 
 rm -rf "$RUN_FOLDER"
 mkdir -p "$RUN_FOLDER"
-JOBS=${JOBS:-$(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2)}
+JOBS=${JOBS:-$(($(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2) + 1))}
+# What takes longest comes first, so that at the end no processor is without work.
+longest="compile/run.sh test_damage test_fault test_live test_model test_search test_model_pieces"
+longest="$longest test_crash test_file"
+printf '%s\n' "$@" | awk -v longest="$longest" '
+    {
+        n = split(longest, name, " ")
+        for (i = 1; i <= n; i++)
+            if (substr($0, length($0) - length(name[i])) == "/" name[i]) break
+        print i, NR, $0
+    }' | sort -n -k 1,1 -k 2,2 | sed 's/^[0-9]* [0-9]* //' > "$RUN_FOLDER/programs"
 # -P is in every xargs but not in POSIX.
 if echo x | xargs -P 2 -n 1 true 2> /dev/null; then
-    printf '%s\n' "$@" | xargs -P "$JOBS" -n 1 sh "$0" --one
+    xargs -P "$JOBS" -n 1 sh "$0" --one < "$RUN_FOLDER/programs"
 else
-    for program in "$@"; do sh "$0" --one "$program"; done
+    while read -r program; do sh "$0" --one "$program"; done < "$RUN_FOLDER/programs"
 fi
 
 cat "$RUN_FOLDER"/*.count 2> /dev/null | awk -v name="$RUN_NAME" -v programs=$# '

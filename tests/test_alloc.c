@@ -774,7 +774,7 @@ typedef struct recording {
 
 static void random_recording(recording *r, uint64_t *random) {
     uint32_t i;
-    char name[32];
+    char name[40];
     memset(r, 0, sizeof *r);
     r->count = (uint32_t)test_below(random, 6);
     r->options.seed = 1 + test_below(random, 1000);
