@@ -1,4 +1,4 @@
-/* streamstore.h - v0.5.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
+/* streamstore.h - v0.6.0 - record time-stamped data, ask for it by time. Public domain or MIT-0.
  *
  * In exactly one C or C++ file:      #define STREAMSTORE_IMPLEMENTATION
  *                                    #include "streamstore.h"
@@ -86,11 +86,17 @@
  * written to a file with one call and be opened with sst_open_memory on this or any other
  * machine.
  *
+ * A stream of a memory store can keep only its newest rows, as the black box of a simulator does:
+ * with desc.retain_rows or desc.retain_time the oldest blocks are dropped, and their memory is used
+ * again, so that recording goes on for years in the same memory. Rows keep their numbers;
+ * sst_first_row is the oldest one that is there. sst_save writes the last seconds to a file.
+ *
  * A query answers with a VIEW: pointers to times and values of consecutive rows. Where the rows
  * lie in one raw block the view points there and nothing is copied (view.stable is true, the
- * pointers are good until sst_close). Otherwise the rows are assembled in a buffer that the
- * stream handle owns, which the next query on that handle uses again. A view never points into
- * a tail. Rows of a ragged field are its values together with offsets, see sst_column.
+ * pointers are good until sst_close; where rows are dropped, until the next query on the handle).
+ * Otherwise the rows are assembled in a buffer that the stream handle owns, which the next query on
+ * that handle uses again. A view never points into a tail. Rows of a ragged field are its values
+ * together with offsets, see sst_column.
  *
  * A column's checksum is verified when it is first used. A query that needs a damaged column is
  * SST_ERR_CORRUPT, with row and offset in sst_stream_error; everything else stays readable.
@@ -400,9 +406,9 @@
  * ============================================================================================ */
 
 #define SST_VERSION_MAJOR 0
-#define SST_VERSION_MINOR 5
+#define SST_VERSION_MINOR 6
 #define SST_VERSION_PATCH 0
-#define SST_VERSION "0.5.0"
+#define SST_VERSION "0.6.0"
 
 #define SST_MAX_TIMELINES 4         /* further clocks of a stream */
 #define SST_MAX_STREAMS 65536u      /* per store */
@@ -552,9 +558,9 @@ typedef struct sst_column {
 /* Consecutive rows of one stream, lent by a query.
  *
  * stable true: the data lies in blocks and is valid until sst_close. stable false: valid until
- * the next query on, or close of, the handle that was asked. The array `columns` itself is
- * always of the second kind. count 0: the pointers that apply to the stream are not NULL, and
- * there is nothing to read. Appending never invalidates a view. */
+ * the next query on, or close of, the handle that was asked (sst_rows and other plain getters are
+ * none). The array `columns` itself is always of the second kind. count 0: the pointers that apply
+ * to the stream are not NULL, and there is nothing to read. Appending never invalidates a view. */
 typedef struct sst_view {
     uint64_t first_row;         /* number of the first row in its stream */
     uint64_t count;             /* rows */
@@ -732,12 +738,21 @@ typedef struct sst_field {
                                    the file */
 } sst_field;
 
-/* A stream. retain_rows, retain_time and codecs are SST_ERR_UNSUPPORTED in this version.
+/* A stream. Codecs are SST_ERR_UNSUPPORTED in this version.
  *
  * SST_RAGGED: every row has its own number of items of the shape, 0 to 2^32 - 1; SST_TEXT and
  * SST_BYTES always are. Of several fields each says so itself. SST_TAGGED: every row has a number,
  * such as the kind of an event. SST_KEYED: every row has a key. SST_EQUAL_TIMES: a row may have the
- * time of the row before. SST_UNTIMED: rows have no times, and the stream no timelines. */
+ * time of the row before. SST_UNTIMED: rows have no times, and the stream no timelines.
+ *
+ * retain_rows, retain_time: memory stores only. The rows that are kept are the newest retain_rows,
+ * and those of the last retain_time units before the newest row, from the block with the one in
+ * force then on; with both, whatever one of them keeps. 0: that one keeps none, and both 0 keep
+ * everything. Memory is for up to two blocks more, a third with SST_DEFERRED, and a block for every
+ * handle that holds a view of it (each sst_flush and sst_sync makes a block of the rows that have
+ * none); while a query or sst_save is at work, nothing that it may need is given up. Memory for as
+ * many blocks as there were at a time is kept for later ones, of which there are at most 2^32 - 1.
+ * With STREAMSTORE_NO_READ both are SST_ERR_UNSUPPORTED. */
 typedef struct sst_stream_desc {
     const char *name;           /* UTF-8, 1 to SST_MAX_NAME bytes, unique in the store */
     sst_type type;
@@ -748,10 +763,11 @@ typedef struct sst_stream_desc {
     const char *timelines[SST_MAX_TIMELINES];   /* names of further clocks, up to the first NULL */
     sst_unit time_unit;
     sst_codec codec;
-    uint32_t block_bytes;       /* 0: the store's. Not kept in the file: a later session gives it
-                                   again, with SST_OPEN_EXISTING */
-    uint64_t retain_rows;
-    int64_t retain_time;
+    uint32_t block_bytes;       /* 0: the store's; with retain_rows, if that is less, an eighth of
+                                   those or eight rows. Not kept in the file: a later session gives
+                                   it again, with SST_OPEN_EXISTING */
+    uint64_t retain_rows;       /* 0: see above */
+    int64_t retain_time;        /* in units of the stream's times, at least 0 */
 } sst_stream_desc;
 
 /* The general row. Zero what does not apply. */
@@ -894,7 +910,10 @@ SST_DECL sst_allocator sst_arena_allocator(sst_arena *arena);
  * keys 64: larger ones let the tail grow earlier. What it takes later is the image (its size is
  * what sst_image says; grown by doubling, or exactly where there is no memory to double), 48 bytes
  * per block, and, in queries, 4 bytes per block and column and the scratch of views that cannot
- * point into the image. 0: a description is not valid. */
+ * point into the image. Of streams with retain_rows and no retain_time all blocks that there will
+ * be are counted, as long as tails are sealed when they are full (each sst_flush or sst_sync before
+ * may need one more) and rows have as many items. 0: a description is not valid, or there is not so
+ * much memory. */
 SST_DECL size_t sst_memory_bound(const sst_options *options, const sst_stream_desc *streams,
                                  size_t count);
 
@@ -952,9 +971,11 @@ SST_DECL int sst_open_memory(const void *bytes, size_t size, const sst_options *
 
 /* The bytes of a memory store as one array: a finished file. Seals what the tails hold and, if
  * anything is new, adds an index and END. *bytes is lent until the next call that appends, seals,
- * makes a stream, sets metadata or closes. May need as much memory again as the image has.
- * SST_ERR_READ_ONLY: not made by sst_create. SST_ERR_MEMORY. SST_ERR_LIMIT: larger than a size_t.
- * Not beside appenders. */
+ * makes a stream, sets metadata or closes. It may need as much memory again as the image has, but
+ * where that grows in one piece: on 64-bit hosts, without an allocator, from 1 MiB to 16 GiB.
+ * SST_ERR_READ_ONLY: not made by sst_create. SST_ERR_UNSUPPORTED: a file, or rows of a stream are
+ * dropped (sst_save writes what there is). SST_ERR_MEMORY. SST_ERR_LIMIT: larger than a size_t. Not
+ * beside appenders. */
 SST_DECL int sst_image(sst_store *store, const void **bytes, size_t *size);
 
 /* Seals every row that is not sealed yet. SST_ERR_MEMORY, SST_ERR_FULL, SST_ERR_IO: the streams
@@ -1013,7 +1034,8 @@ SST_DECL int sst_verify(sst_store *store, sst_report *report);
  * removes it again. A writable source is flushed first. Takes 8 MiB of memory, or a row, whatever
  * the streams hold; the source is read twice.
  * SST_ERR_ARG: path is NULL, or leads to the source itself. SST_ERR_CORRUPT: rows of the source
- * are damaged. SST_ERR_UNSUPPORTED: it has a stream that this version cannot read. Otherwise as
+ * are damaged. SST_ERR_UNSUPPORTED: it has a stream that this version cannot read, or one whose
+ * rows are dropped, which has no row 0 to begin with (sst_save numbers anew). Otherwise as
  * sst_create, sst_flush and sst_close. Not beside appenders to the source. */
 #if SST_DECLARE_READ
 SST_DECL int sst_compact(sst_store *source, const char *path, const sst_options *options);
@@ -1059,8 +1081,9 @@ SST_DECL const char *sst_stream_name(const sst_store *store, uint32_t index);
 /* Makes a stream and a handle on it, to be closed with sst_stream_close or by sst_close. Strings
  * are copied. SST_ERR_EXISTS: the name is taken; with SST_OPEN_EXISTING an equal stream is opened
  * instead, and what differs is SST_ERR_TYPE (element type), SST_ERR_SHAPE (shape) or SST_ERR_ARG
- * (number or names of fields, timelines, flags, unit). SST_ERR_ARG: a description that cannot be:
- * two fields of one name, SST_UNTIMED with timelines or with SST_EQUAL_TIMES.
+ * (number or names of fields, timelines, flags, unit); what it retains stays as it was.
+ * SST_ERR_ARG: a description that cannot be: two fields of one name, SST_UNTIMED with timelines,
+ * SST_EQUAL_TIMES or retain_time, and retain_rows or retain_time in a file.
  * SST_ERR_LIMIT: too many streams, a row over SST_MAX_ROW_BYTES. SST_ERR_UNSUPPORTED: see
  * sst_stream_desc. SST_ERR_READ_ONLY, SST_ERR_MEMORY. Any thread. */
 SST_DECL int sst_stream_create(sst_store *store, const sst_stream_desc *desc, sst_stream **out);
@@ -1071,10 +1094,11 @@ SST_DECL int sst_stream_create(sst_store *store, const sst_stream_desc *desc, ss
  * thread. */
 SST_DECL int sst_stream_open(sst_store *store, const char *name, sst_stream **out);
 
-/* Description, number of rows, first and last time (0 when empty). Each output may be NULL.
- * What *desc points to is valid until sst_close. desc->fields is set where there are several, or
- * the only one has a name, so that *desc describes a like stream to sst_stream_create, but for the
- * offsets, which are 0. SST_ERR_CORRUPT: a time that was asked for is damaged. Any thread. */
+/* Description, number of rows, first time of those that are kept, and last time (0 when empty).
+ * Each output may be NULL. What *desc points to is valid until sst_close. desc->fields is set where
+ * there are several, or the only one has a name, so that *desc describes a like stream to
+ * sst_stream_create, but for the offsets, which are 0. SST_ERR_CORRUPT: a time that was asked for
+ * is damaged. Any thread. */
 #if SST_DECLARE_READ
 SST_DECL int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uint64_t *rows,
                              int64_t *first_time, int64_t *last_time);
@@ -1147,7 +1171,8 @@ SST_DECL int sst_stream_finish(sst_stream *stream);
  * a view; SST_ERR_UNSUPPORTED when a column is encoded in a way this version does not know. One
  * thread at a time per handle; a second handle may query while another thread appends. */
 
-/* Rows ever appended. Rows keep their numbers. NULL: 0. */
+/* Rows ever appended. Rows keep their numbers. NULL: 0. Any thread; where rows are dropped, this
+ * and sst_first_row take the store's lock. */
 SST_DECL uint64_t sst_rows(const sst_stream *stream);
 
 /* How many rows, from the first on, survive power loss: those of the last sst_sync that succeeded,
@@ -1155,7 +1180,8 @@ SST_DECL uint64_t sst_rows(const sst_stream *stream);
  * thread. */
 SST_DECL uint64_t sst_durable_rows(const sst_stream *stream);
 
-/* The oldest row that is kept: 0. NULL: 0. */
+/* The oldest row that is kept, see sst_stream_desc; 0 where none are dropped, and for NULL. Any
+ * thread. */
 SST_DECL uint64_t sst_first_row(const sst_stream *stream);
 
 #if SST_DECLARE_READ
@@ -1179,7 +1205,8 @@ SST_DECL int sst_window(sst_stream *stream, int64_t start, int64_t end, sst_view
 SST_DECL int sst_window_ex(sst_stream *stream, int64_t start, int64_t end, uint32_t flags,
                            sst_view *out);
 
-/* Rows first to first + count - 1, as far as there are. */
+/* Rows first to first + count - 1, as far as there are. SST_ERR_NOT_FOUND: the first one is kept no
+ * longer; *out is an empty view. */
 SST_DECL int sst_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_view *out);
 
 /* The values in force at n times, in any order, repeats allowed. rows[n]: their row numbers, -1
@@ -1194,8 +1221,8 @@ SST_DECL int sst_sample(sst_stream *stream, const int64_t *times, size_t n, sst_
 
 /* Values [n][shape] and times [n] of rows by number, in any order; -1: zeros. Reads only the
  * columns that are asked for; either output may be NULL. SST_ERR_ARG: a row beyond the end or
- * below -1, nothing is written. SST_ERR_TYPE: values of a ragged field. SST_ERR_STATE: times of a
- * stream that has none. */
+ * below -1, nothing is written. SST_ERR_NOT_FOUND: one that is kept no longer, nothing is written.
+ * SST_ERR_TYPE: values of a ragged field. SST_ERR_STATE: times of a stream that has none. */
 SST_DECL int sst_gather(sst_stream *stream, const int64_t *rows, size_t n, void *values,
                         int64_t *times);
 
@@ -1239,10 +1266,10 @@ SST_DECL void sst_replay_close(sst_replay *replay);
 
 /* The row behind the cursor, which steps over it: *stream (may be NULL) is its place in the array;
  * the view has one row and is good until the next call with this replay. SST_ERR_NOT_FOUND: there
- * is none, yet: of a store that is being recorded there may be one later. SST_ERR_CORRUPT: rows of
- * one stream, whose place is in *stream, cannot be read; the next call goes on behind them. Other
- * failures of reading are as in sst_slice, and the next call tries again. After a failure *row has
- * no rows. */
+ * is none, yet: of a store that is being recorded there may be one later. Rows that were dropped
+ * meanwhile are stepped over. SST_ERR_CORRUPT: rows of one stream, whose place is in *stream,
+ * cannot be read; the next call goes on behind them. Other failures of reading are as in sst_slice,
+ * and the next call tries again. After a failure *row has no rows. */
 SST_DECL int sst_replay_next(sst_replay *replay, size_t *stream, sst_view *row);
 
 /* The row before the cursor, which steps back over it: after sst_replay_next the same row again. */
@@ -1364,6 +1391,17 @@ SST_DECL int sst_buf_close(sst_buf *buf);
 #define SSTI_BIG_ENDIAN 0
 #endif
 
+#ifndef SSTI_HAS_INT128
+#if defined(__SIZEOF_INT128__)
+#define SSTI_HAS_INT128 1
+#else
+#define SSTI_HAS_INT128 0
+#endif
+#endif
+#if SSTI_HAS_INT128
+__extension__ typedef unsigned __int128 ssti_uint128;
+#endif
+
 /* ThreadSanitizer does not follow fences; there, single accesses carry the order instead. */
 #ifndef SSTI_TSAN
 #if defined(__SANITIZE_THREAD__)
@@ -1438,6 +1476,10 @@ SST_DECL int sst_buf_close(sst_buf *buf);
 #define ssti_atomic_or(p, v) ((void)__atomic_fetch_or((p), (v), __ATOMIC_RELAXED))
 #define ssti_atomic_claim(p, expected, v) \
     __atomic_compare_exchange_n((p), (expected), (v), 0, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)
+/* In one order that all threads see: who says something and then looks what another one has said
+ * sees it, or is seen. */
+#define ssti_atomic_say(p, v) __atomic_store_n((p), (v), __ATOMIC_SEQ_CST)
+#define ssti_atomic_hear(p) __atomic_load_n((p), __ATOMIC_SEQ_CST)
 #if SSTI_TSAN
 #define ssti_fence_acquire() ((void)0)
 #define ssti_fence_release() ((void)0)
@@ -1453,6 +1495,8 @@ SST_DECL int sst_buf_close(sst_buf *buf);
 #define ssti_atomic_load(p) (*(p))
 #define ssti_atomic_store(p, v) ((void)(*(p) = (v)))
 #define ssti_atomic_or(p, v) ((void)(*(p) |= (v)))
+#define ssti_atomic_say(p, v) ((void)(*(p) = (v)))
+#define ssti_atomic_hear(p) (*(p))
 #define ssti_fence_acquire() ((void)0)
 #define ssti_fence_release() ((void)0)
 #define ssti_word_load(p) (*(p))
@@ -3047,8 +3091,10 @@ typedef struct ssti_metas {
 typedef struct ssti_series ssti_series;
 typedef struct ssti_batch ssti_batch;
 
-#define SSTI_CHUNKS 29              /* of doubling size, from SSTI_CHUNK_FIRST: over 2^32 items */
 #define SSTI_CHUNK_FIRST 8u
+#define SSTI_CHUNKS 29              /* of doubling size, from that: over 2^32 items */
+#define SSTI_SERIES_CHUNKS 14       /* the same for SST_MAX_STREAMS */
+#define SSTI_LIST_CHUNKS (SSTI_HAS_READ ? SSTI_CHUNKS : 1)  /* see ssti_list */
 
 struct sst_store {
     sst_allocator allocator;
@@ -3106,17 +3152,22 @@ struct sst_store {
     int sticky;                     /* the first failed sync, or SST_OK */
     uint32_t index_lies;            /* an entry of the INDEX is not what the record says */
     /* being written */
+#if SSTI_HAS_OS
+    bool buffered;                  /* a large image is in this */
+    sst_buf buffer;
+#endif
     ssti_extent *extents;
     uint32_t extent_count, extent_capacity;
     ssti_extent *retired;           /* replaced by one contiguous extent; views point there */
     uint32_t retired_count, retired_capacity;
-    uint64_t end;                   /* file offset of the next record */
+    uint32_t retains;               /* 1: there is a stream whose rows are dropped */
     uint32_t sequence;              /* of the next record */
+    uint64_t end;                   /* file offset of the next record */
     uint64_t index_offset;          /* of the newest INDEX, or 0 */
     uint32_t unindexed;             /* blocks since */
     bool ended;                     /* nothing new since END */
     /* streams in the order of their numbers */
-    ssti_series **series[SSTI_CHUNKS];
+    ssti_series **series[SSTI_SERIES_CHUNKS];
     uint32_t series_count;
     uint32_t series_last;           /* the largest stream number in the file */
     ssti_map names;                 /* from names to stream numbers */
@@ -3272,6 +3323,8 @@ static uint64_t ssti_length(const sst_store *store) {
 
 /* ---- the bytes of a memory store ---- */
 
+#define SSTI_EXTENT_FIRST 16384u        /* bytes of the first one, or a block */
+
 static int ssti_extent_make(const sst_allocator *a, ssti_extent *e, size_t capacity) {
     if (capacity > SIZE_MAX - 64) return SST_ERR_MEMORY;
     memset(e, 0, sizeof *e);
@@ -3283,17 +3336,96 @@ static int ssti_extent_make(const sst_allocator *a, ssti_extent *e, size_t capac
     return SST_OK;
 }
 
+/* Makes room for the extents among the retired ones, so that ssti_extents_move cannot fail. */
+static int ssti_extents_room(sst_store *store) {
+    return ssti_grow(&store->allocator, (void **)&store->retired, &store->retired_capacity,
+                     store->retired_count + store->extent_count, sizeof(ssti_extent));
+}
+
+/* Copies all extents into one, which takes their place; they stay for who looks at them. */
+static void ssti_extents_move(sst_store *store, const ssti_extent *to) {
+    uint32_t i;
+    for (i = 0; i < store->extent_count; i++) {
+        const ssti_extent *e = &store->extents[i];
+        memcpy(to->data + (size_t)e->base, e->data, e->used);
+        store->retired[store->retired_count++] = *e;
+    }
+    store->extents[0] = *to;
+    store->extents[0].used = (size_t)store->end;
+    store->extent_count = 1;
+}
+
+#if SSTI_HAS_OS
+
+#ifndef SSTI_BUFFER_FROM
+#define SSTI_BUFFER_FROM 1048576u       /* smaller images are not worth a range of addresses */
+#endif
+#ifndef SSTI_BUFFER_RESERVE
+#define SSTI_BUFFER_RESERVE 0x400000000u        /* 16 GiB */
+#endif
+
+/* Opens the buffer of an image that becomes so large, and moves what there is into it. */
+static int ssti_buffer_open(sst_store *store, uint64_t need) {
+    sst_buf *b = &store->buffer;
+    ssti_extent e;
+    sst_buf_desc desc;
+    int result;
+    memset(&desc, 0, sizeof desc);
+    memset(&e, 0, sizeof e);
+    desc.reserve = SSTI_BUFFER_RESERVE;
+    desc.capacity = 2 * need;
+    SSTI_TRY(ssti_extents_room(store));
+    SSTI_TRY(sst_buf_open(b, &desc));
+    result = b->reserve < desc.reserve ? SST_ERR_MEMORY : SST_OK;   /* addresses are scarce here */
+    if (result != SST_OK) {
+        (void)sst_buf_close(b);
+        return result;
+    }
+    e.data = (uint8_t *)b->data;
+    e.capacity = (size_t)b->capacity;
+    ssti_extents_move(store, &e);
+    return SST_OK;
+}
+
+/* Room in the buffer that a large image is in, where memory is not the caller's: it grows in one
+ * piece as far as it need not move. SST_ERR_LIMIT: not there. */
+static int ssti_extent_buffer(sst_store *store, size_t size) {
+    sst_buf *b = &store->buffer;
+    uint64_t need = store->end + size, want;
+    if (!store->buffered || need < SSTI_BUFFER_FROM || need > SSTI_BUFFER_RESERVE) {
+        return SST_ERR_LIMIT;
+    }
+    if (b->open == 0) {
+        store->buffered = ssti_buffer_open(store, need) == SST_OK;
+        return store->buffered ? SST_OK : SST_ERR_LIMIT;
+    }
+    if (store->extents[0].data != b->data || store->extent_count > 1) return SST_ERR_LIMIT;
+    want = 2 * b->capacity < b->reserve ? 2 * b->capacity : b->reserve;
+    if (want < need || ssti_buf_room(b, want) != SST_OK) SSTI_TRY(ssti_buf_room(b, need));
+    store->extents[0].capacity = (size_t)b->capacity;
+    return SST_OK;
+}
+
+#endif
+
 /* Room for `size` more bytes in one piece: in the newest extent, or in a new one as large as all
  * before it, or, where there is no memory for that, just large enough. */
 static int ssti_extent_room(sst_store *store, size_t size) {
     const sst_allocator *a = &store->allocator;
     uint32_t n = store->extent_count;
-    uint64_t want = store->end > store->block_bytes ? store->end : store->block_bytes;
+    uint64_t want = store->block_bytes < SSTI_EXTENT_FIRST ? store->block_bytes : SSTI_EXTENT_FIRST;
     ssti_extent e;
     if (n != 0 && store->extents[n - 1].capacity - store->extents[n - 1].used >= size) {
         return SST_OK;
     }
     SSTI_TRY(ssti_grow(a, (void **)&store->extents, &store->extent_capacity, n + 1, sizeof e));
+#if SSTI_HAS_OS
+    {
+        int result = ssti_extent_buffer(store, size);
+        if (result != SST_ERR_LIMIT) return result;
+    }
+#endif
+    if (want < store->end) want = store->end;
     if (want > SIZE_MAX / 4) want = SIZE_MAX / 4;
     if (want < size || ssti_extent_make(a, &e, (size_t)want) != SST_OK) {
         SSTI_TRY(ssti_extent_make(a, &e, size));
@@ -3313,16 +3445,17 @@ typedef struct ssti_draft {
     uint32_t skip;                  /* bytes of the SKIP before it */
 } ssti_draft;
 
-/* Memory of at least so many bytes for records on their way to a file; what waits there stays. */
+/* Memory of at least so many bytes for records on their way to a file; what waits there stays. The
+ * first is for a small block at once: fixed memory grows only at its end. */
 static int ssti_staging_room(sst_store *store, size_t size) {
     const sst_allocator *a = &store->allocator;
+    size_t least = store->block_bytes < SSTI_EXTENT_FIRST ? store->block_bytes : SSTI_EXTENT_FIRST;
     uint8_t *p;
     if (size <= store->staging_bytes) return SST_OK;
     if (store->batched != 0) size += size / 2;
-    p = (uint8_t *)ssti_alloc(a, size);
+    if (size < least + 256) size = least + 256;
+    p = (uint8_t *)a->resize(a->user, store->staging, store->staging_bytes, size);
     if (p == NULL) return SST_ERR_MEMORY;
-    if (store->batched != 0) memcpy(p, store->staging, store->batched);
-    ssti_free(a, store->staging, store->staging_bytes);
     store->staging = p;
     store->staging_bytes = size;
     return SST_OK;
@@ -3435,14 +3568,20 @@ static void ssti_draft_encode(const sst_store *store, const ssti_draft *d) {
     ssti_header_encode(&d->header, d->offset, d->record);
 }
 
+/* Completes a record that is in memory as a whole. */
+static void ssti_draft_close(const sst_store *store, const ssti_draft *d) {
+    size_t payload = (size_t)d->header.payload;
+    memset(d->record + SSTI_RECORD_BYTES + payload, 0,
+           (size_t)ssti_round_up(payload, 64) - payload);
+    ssti_draft_encode(store, d);
+}
+
 /* Completes the record, and writes it or, while blocks are gathered, leaves it in staging. */
 static int ssti_record_commit(sst_store *store, ssti_draft *d) {
     uint64_t padded = ssti_round_up(d->header.payload, 64);
     uint64_t total = d->skip + SSTI_RECORD_BYTES + padded;
     uint8_t *bytes = d->record - d->skip;
-    memset(d->record + SSTI_RECORD_BYTES + (size_t)d->header.payload, 0,
-           (size_t)(padded - d->header.payload));
-    ssti_draft_encode(store, d);
+    ssti_draft_close(store, d);
     if (store->file == NULL) store->extents[store->extent_count - 1].used += (size_t)total;
     else if (store->batch != NULL) store->batched += (size_t)total;
     else SSTI_TRY(ssti_records_write(store, store->end, bytes, (size_t)total));
@@ -3847,6 +3986,7 @@ typedef struct ssti_block {
     uint32_t trusted;               /* made by this handle in memory: no checksum is needed */
 } ssti_block;
 
+#if SSTI_HAS_READ
 /* What readers know of the blocks of a chunk, made at the first use.
  *
  * where[block * wheres + column]: 0: not looked at; else the column was found sound (its pieces,
@@ -3857,14 +3997,22 @@ typedef struct ssti_known {
     uint32_t *where;
     uint32_t **pieces;
 } ssti_known;
+#endif
 
 #define SSTI_WHERE_LARGE 0x80000000u
 
-/* The blocks of a stream, in chunks that never move, so that readers need no lock. */
+/* The blocks of a stream, in chunks that never move, so that readers need no lock. Where the oldest
+ * are dropped, or nobody reads and those in INDEX records need not be known any more, it is a ring,
+ * in the first chunk: block i, counted from the first there ever was, is at place i modulo the
+ * size. */
 typedef struct ssti_list {
-    ssti_block *chunks[SSTI_CHUNKS];
-    ssti_known known[SSTI_CHUNKS];
+    ssti_block *chunks[SSTI_LIST_CHUNKS];
+#if SSTI_HAS_READ
+    ssti_known known[SSTI_LIST_CHUNKS];
+#endif
     uint32_t count;                 /* released after the block was written */
+    uint32_t ring;                  /* places of a ring, a power of two; 0: it is none */
+    struct ssti_list *older;        /* replaced by this one, but readers may be using it */
 } ssti_list;
 
 /* A time table, see TABLE in >>format. Hints only. */
@@ -3907,6 +4055,21 @@ typedef struct ssti_clock {
 
 enum { SSTI_SORTED_UNKNOWN = 0, SSTI_SORTED = 1, SSTI_UNSORTED = 2 };
 
+/* In the 64 bytes before the record of a block that can be dropped. */
+typedef struct ssti_slab {
+    struct ssti_slab *next;
+    void *memory;                   /* the allocator's */
+    size_t bytes;                   /* of that */
+} ssti_slab;
+
+/* What a stream has whose oldest rows are dropped. */
+typedef struct ssti_keep {
+    uint64_t rows;                  /* retain_rows, retain_time */
+    int64_t time;
+    ssti_slab *dropped;             /* memory of blocks, into which views may point */
+    ssti_slab *unused;              /* and into which none does */
+} ssti_keep;
+
 /* One half of a tail. While generation is odd, or when it has changed since, what was read of the
  * half means nothing. Its memory is never given back before the store is closed. */
 typedef struct ssti_half {
@@ -3929,19 +4092,19 @@ enum { SSTI_HALF_NONE = 0, SSTI_HALF_EMPTY, SSTI_HALF_ACTIVE, SSTI_HALF_FULL };
 struct ssti_series {
     sst_store *store;
     uint32_t number;                /* in the file, from 1 */
+    uint32_t block_bytes;
     char *text;                     /* name, timelines, fields' names, each followed by 0 */
     size_t text_bytes;
     const char *name;
-    const char *timelines[SST_MAX_TIMELINES];
+    const char **timelines;
     uint32_t timeline_count;
     uint32_t flags;
     sst_unit unit;
     bool readable;                  /* of a kind that this version reads */
     bool timed, strict;             /* rows have times; every one is larger than the one before */
     sst_field *fields;
-    uint32_t field_count;
     ssti_column *columns;           /* time, timelines, tag, fields, as far as there are */
-    uint32_t column_count;
+    uint32_t field_count, column_count;
     uint32_t clock_count;           /* of them time and timelines */
     uint32_t tag_column;            /* if there are tags */
     uint32_t key_column;            /* of the bytes of keys, if there are: between their offsets
@@ -3956,21 +4119,25 @@ struct ssti_series {
     uint64_t *tail_regions;         /* of the four halves that a companion may describe, and of a
                                        copy of one */
     uint8_t **work;                 /* two pointers per column, of who has the lock */
-    uint32_t block_bytes;
     uint64_t row_bytes;             /* of all columns */
+    ssti_keep *keep;                /* NULL: all rows are kept */
+    int64_t first_time;             /* of the first block, where it may be in the list no more */
+    uint32_t first_block;           /* that new queries see */
+    uint32_t kept_block;            /* before it none are in the list any more */
     ssti_list *list;
-    ssti_list *list_before;         /* replaced when the INDEX lied; views may point there */
+#if SSTI_HAS_READ
     ssti_table *table;
     uint32_t table_tried;           /* blocks there were when a table was last asked for */
+    uint32_t table_blocks;          /* that its record covers */
+#endif
     uint64_t table_offset;          /* of the TABLE record, or 0 */
-    uint32_t table_blocks;          /* that it covers */
     uint32_t indexed;               /* blocks in INDEX records */
+    uint32_t finished;
     uint64_t claimed;               /* rows in blocks by an INDEX, where blocks were lost: numbers
                                        go on there */
     uint64_t durable, syncing;      /* rows on stable storage; rows that a sync is making so */
-    ssti_clock clocks[SST_MAX_TIMELINES];
+    ssti_clock *clocks;             /* per timeline */
     ssti_metas metas;
-    uint32_t finished;
     /* the tail; `half` is the active one */
     ssti_half halves[2];
     uint32_t half_count;            /* 0: every row becomes a block at once */
@@ -3988,12 +4155,16 @@ struct ssti_series {
     uint32_t fill_bytes;            /* of the value, where rows are that and a time; else 0 */
     uint32_t fill_fields;           /* where rows are fixed fields and a time; else 0 */
     sst_type fill_scalar;           /* of that, where it is one number; else 0 */
+    uint32_t fill_ragged;           /* bytes of an item, where rows are such items and a time; else
+                                       0 */
+    uint32_t fill_room;             /* how many of them the half has room for */
+    bool fill_text;                 /* those items are text */
     const uint32_t *fill_alive;     /* the store's */
     uint64_t fill_first;            /* its first row */
     uint32_t *fill_published;       /* its row count */
     bool any;                       /* a row was appended */
     int64_t last_time;              /* INT64_MAX until then, so that the short way is not taken */
-    int64_t clock_last[SST_MAX_TIMELINES];
+    int64_t *clock_last;            /* per timeline */
 };
 
 /* May a row at time b follow on one at time a? */
@@ -4001,8 +4172,19 @@ SSTI_INLINE bool ssti_follows(const ssti_series *s, int64_t a, int64_t b) {
     return b > a || (b == a && !s->strict);
 }
 
+/* Where block i of a list is: its chunk and the place there. */
+SSTI_INLINE uint32_t ssti_list_place(const ssti_list *list, uint32_t i, uint32_t *place) {
+    if (list->ring == 0) return ssti_chunk(i, place);
+    *place = i & (list->ring - 1);
+    return 0;
+}
+
+static size_t ssti_list_items(const ssti_list *list, uint32_t chunk) {
+    return list->ring != 0 ? list->ring : SSTI_CHUNK_ITEMS(chunk);
+}
+
 static const ssti_block *ssti_list_at(const ssti_list *list, uint32_t i) {
-    uint32_t place, chunk = ssti_chunk(i, &place);
+    uint32_t place, chunk = ssti_list_place(list, i, &place);
     return &list->chunks[chunk][place];
 }
 
@@ -4034,37 +4216,97 @@ static void ssti_claim_rows(ssti_series *s, uint64_t rows) {
 
 /* Makes room for one more block, so that ssti_list_push cannot fail. */
 static int ssti_list_room(ssti_list *list, const sst_allocator *a) {
-    uint32_t place, chunk = ssti_chunk(list->count, &place);
+    uint32_t place, chunk = ssti_list_place(list, list->count, &place);
     if (list->count == UINT32_MAX) return SST_ERR_LIMIT;
     if (list->chunks[chunk] == NULL) {
-        size_t bytes = SSTI_CHUNK_ITEMS(chunk) * sizeof(ssti_block);
+        size_t bytes = ssti_list_items(list, chunk) * sizeof(ssti_block);
         list->chunks[chunk] = (ssti_block *)ssti_alloc(a, bytes);
         if (list->chunks[chunk] == NULL) return SST_ERR_MEMORY;
     }
     return SST_OK;
 }
 
-static void ssti_list_push(ssti_list *list, const ssti_block *block) {
-    uint32_t place, chunk = ssti_chunk(list->count, &place);
-    list->chunks[chunk][place] = *block;
-    ssti_atomic_store(&list->count, list->count + 1);
+#if SSTI_HAS_READ
+static void ssti_known_free(ssti_known *known, const sst_allocator *a, const ssti_series *s,
+                            size_t items) {
+    size_t k;
+    for (k = 0; known->pieces != NULL && k < items * s->column_count; k++) {
+        uint32_t *bits = known->pieces[k];      /* the first word is the size */
+        if (bits != NULL) ssti_free(a, bits, bits[0]);
+    }
+    ssti_free(a, known->pieces, items * s->column_count * sizeof(uint32_t *));
+    ssti_free(a, known->where, items * s->where_count * sizeof(uint32_t));
 }
+#endif
 
 static void ssti_list_free(ssti_list *list, const sst_allocator *a, const ssti_series *s) {
-    uint32_t i;
-    if (list == NULL) return;
-    for (i = 0; i < SSTI_CHUNKS; i++) {
-        size_t n = SSTI_CHUNK_ITEMS(i), k;
-        ssti_known *known = &list->known[i];
-        for (k = 0; known->pieces != NULL && k < n * s->column_count; k++) {
-            uint32_t *bits = known->pieces[k];      /* the first word is the size */
-            if (bits != NULL) ssti_free(a, bits, bits[0]);
+#if !SSTI_HAS_READ
+    (void)s;
+#endif
+    while (list != NULL) {
+        ssti_list *older = list->older;
+        uint32_t i;
+        for (i = 0; i < SSTI_LIST_CHUNKS; i++) {
+            size_t n = ssti_list_items(list, i);
+#if SSTI_HAS_READ
+            ssti_known_free(&list->known[i], a, s, n);
+#endif
+            ssti_free(a, list->chunks[i], n * sizeof(ssti_block));
         }
-        ssti_free(a, known->pieces, n * s->column_count * sizeof(uint32_t *));
-        ssti_free(a, known->where, n * s->where_count * sizeof(uint32_t));
-        ssti_free(a, list->chunks[i], n * sizeof(ssti_block));
+        ssti_free(a, list, sizeof *list);
+        list = older;
     }
-    ssti_free(a, list, sizeof *list);
+}
+
+/* A ring of so many places. NULL: no memory. */
+static ssti_list *ssti_ring_new(const sst_allocator *a, uint32_t places) {
+    ssti_list *list = (ssti_list *)ssti_alloc_zero(a, sizeof *list);
+    if (list != NULL) list->ring = places;
+    return list;
+}
+
+/* The same for a stream's list. A ring whose place is taken is replaced by one twice as large,
+ * which takes its blocks over. Under the lock. */
+static int ssti_block_room(ssti_series *s) {
+    const sst_allocator *a = &s->store->allocator;
+    ssti_list *list = s->list, *larger;
+    uint32_t i, place;
+    SSTI_TRY(ssti_list_room(list, a));
+    if (list->ring == 0 || list->count - s->kept_block < list->ring) return SST_OK;
+    if (SSTI_HUGE(list->ring > UINT32_MAX / 4)) return SST_ERR_LIMIT;
+    larger = ssti_ring_new(a, list->ring * 2);
+    if (larger == NULL) return SST_ERR_MEMORY;
+    larger->count = list->count;
+    if (ssti_list_room(larger, a) != SST_OK) {
+        ssti_list_free(larger, a, s);
+        return SST_ERR_MEMORY;
+    }
+    for (i = s->kept_block; i != list->count; i++) {
+        (void)ssti_list_place(larger, i, &place);
+        larger->chunks[0][place] = *ssti_list_at(list, i);
+    }
+    ssti_atomic_store(&s->list, larger);
+    if (SSTI_HAS_READ) larger->older = list;
+    else ssti_list_free(list, a, s);
+    return SST_OK;
+}
+
+#if SSTI_HAS_READ
+/* Nothing is known of the block that is about to take a place of a ring. Under the lock. */
+static void ssti_ring_clear(const ssti_series *s) {
+    uint32_t place, *where = ssti_atomic_load(&s->list->known[0].where);
+    if (s->list->ring == 0 || where == NULL) return;
+    (void)ssti_list_place(s->list, s->list->count, &place);
+    memset(where + (size_t)place * s->where_count, 0, s->where_count * sizeof *where);
+}
+#else
+#define ssti_ring_clear(s) ((void)(s))
+#endif
+
+static void ssti_list_push(ssti_list *list, const ssti_block *block) {
+    uint32_t place, chunk = ssti_list_place(list, list->count, &place);
+    list->chunks[chunk][place] = *block;
+    ssti_atomic_store(&list->count, list->count + 1);
 }
 
 static ssti_series *ssti_series_at(const sst_store *store, uint32_t i) {
@@ -4101,8 +4343,9 @@ typedef struct ssti_look {
     sst_error *error;
     ssti_cache *cache;
     ssti_list *list;
-    uint32_t blocks;
+    uint32_t first, blocks;         /* the oldest one, and the one behind the newest */
     uint32_t *hint;                 /* block of the last answer */
+    uint64_t oldest;                /* row that is kept */
     uint64_t sealed;                /* rows in blocks */
     uint64_t rows;                  /* all */
     bool unchecked;                 /* for what is only a hint: columns pass without a checksum */
@@ -4167,13 +4410,14 @@ static int ssti_block_open(const ssti_look *k, const ssti_block *b, ssti_directo
 static uint32_t *ssti_piece_bits(const ssti_look *k, uint32_t block, uint32_t column,
                                  uint64_t bytes) {
     const sst_allocator *a = &k->series->store->allocator;
-    uint32_t place, chunk = ssti_chunk(block, &place), columns = k->series->column_count;
+    uint32_t place, chunk = ssti_list_place(k->list, block, &place);
+    uint32_t columns = k->series->column_count;
     ssti_known *known = &k->list->known[chunk];
     uint32_t **pieces = ssti_atomic_load(&known->pieces);
     uint32_t *bits, *made;
     uint64_t words = bytes / SSTI_PIECE_BYTES / 32 + 2;
     if (pieces == NULL) {
-        size_t all = SSTI_CHUNK_ITEMS(chunk) * columns * sizeof(uint32_t *);
+        size_t all = ssti_list_items(k->list, chunk) * columns * sizeof(uint32_t *);
         uint32_t **fresh = (uint32_t **)ssti_alloc_zero(a, all);
         if (fresh == NULL) return NULL;
 #if SSTI_HAS_THREADS
@@ -4214,7 +4458,7 @@ static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column,
 /* The bytes of a column of a block that was checked. */
 static uint64_t ssti_column_bytes(const ssti_look *k, uint32_t block, uint32_t column) {
     const ssti_column *col = &k->series->columns[column];
-    uint32_t place, chunk = ssti_chunk(block, &place);
+    uint32_t place, chunk = ssti_list_place(k->list, block, &place);
     const uint32_t *words;
     if (col->item_bytes == 0) {
         return (uint64_t)ssti_list_at(k->list, block)->rows * col->row_bytes +
@@ -4379,7 +4623,8 @@ static uint32_t *ssti_known_where(const ssti_look *k, uint32_t chunk) {
     uint32_t *where = ssti_atomic_load(&known->where);
     if (where == NULL) {
         const sst_allocator *a = &k->series->store->allocator;
-        size_t bytes = SSTI_CHUNK_ITEMS(chunk) * k->series->where_count * sizeof(uint32_t);
+        size_t items = ssti_list_items(k->list, chunk);
+        size_t bytes = items * k->series->where_count * sizeof(uint32_t);
         uint32_t *made = (uint32_t *)ssti_alloc_zero(a, bytes);
         if (made == NULL) return NULL;
 #if SSTI_HAS_THREADS
@@ -4434,7 +4679,7 @@ static const uint8_t *ssti_segment_map(sst_store *store, uint64_t offset, uint64
 
 /* Where a block's record is in memory; NULL: it has to be read. */
 static const uint8_t *ssti_block_data(const ssti_look *k, uint32_t block) {
-    uint32_t place, chunk = ssti_chunk(block, &place);
+    uint32_t place, chunk = ssti_list_place(k->list, block, &place);
     ssti_block *b = &k->list->chunks[chunk][place];
     const uint8_t *data = ssti_atomic_load(&b->data);
     sst_store *store = k->series->store;
@@ -4486,7 +4731,7 @@ static int ssti_cache_read(const ssti_look *k, const ssti_block *b, uint64_t off
 /* Finds rows of a column; of a column of items, bytes. */
 static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column, ssti_range rows,
                             const uint8_t **out) {
-    uint32_t place, chunk = ssti_chunk(block, &place);
+    uint32_t place, chunk = ssti_list_place(k->list, block, &place);
     uint32_t *where = ssti_known_where(k, chunk);
     const ssti_column *col = &k->series->columns[column];
     const ssti_block *b = &k->list->chunks[chunk][place];
@@ -4533,7 +4778,7 @@ typedef struct ssti_ready {
 
 /* False: nobody has looked at the block. */
 SSTI_INLINE bool ssti_block_ready(const ssti_look *k, uint32_t block, ssti_ready *out) {
-    uint32_t place, chunk = ssti_chunk(block, &place);
+    uint32_t place, chunk = ssti_list_place(k->list, block, &place);
     const uint32_t *where = ssti_atomic_load(&k->list->known[chunk].where);
     out->b = &k->list->chunks[chunk][place];
     out->data = ssti_atomic_load(&out->b->data);
@@ -4564,7 +4809,7 @@ static int ssti_column_rows(const ssti_look *k, uint32_t block, uint32_t column,
 static int ssti_block_of_row(const ssti_look *k, uint64_t row, uint32_t *block) {
     uint32_t low = *k->hint, high = k->blocks, step = 1;
     const ssti_block *b;
-    if (low < high) {
+    if (low < high && low >= k->first) {
         b = ssti_list_at(k->list, low);
         if (row >= b->first_row && row - b->first_row < b->rows) {
             *block = low;
@@ -4573,6 +4818,7 @@ static int ssti_block_of_row(const ssti_look *k, uint64_t row, uint32_t *block) 
     }
     /* most blocks have as many rows as the others: doubling steps from where it would be then */
     low = (uint32_t)(row / (k->sealed / high + 1));
+    if (low < k->first) low = k->first;
     if (ssti_list_at(k->list, low)->first_row <= row) {
         while (low + step < high && ssti_list_at(k->list, low + step)->first_row <= row) {
             low += step;
@@ -4582,9 +4828,9 @@ static int ssti_block_of_row(const ssti_look *k, uint64_t row, uint32_t *block) 
     } else {
         do {
             high = low;
-            low = low > step ? low - step : 0;
+            low = low - k->first > step ? low - step : k->first;
             step *= 2;
-        } while (low != 0 && ssti_list_at(k->list, low)->first_row > row);
+        } while (low != k->first && ssti_list_at(k->list, low)->first_row > row);
     }
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
@@ -4709,7 +4955,7 @@ static bool ssti_table_find(const ssti_table *t, int64_t time, ssti_place *out) 
 
 /* Is a table worth its bytes? Fewer blocks and rows are searched by bisection. */
 static bool ssti_table_worth(const ssti_look *k) {
-    return k->series->timed &&
+    return k->series->timed && k->series->keep == NULL &&
            (k->blocks >= SSTI_TABLE_MIN_BLOCKS || k->sealed >= SSTI_TABLE_MIN_ROWS);
 }
 
@@ -5277,6 +5523,7 @@ static size_t ssti_arrays_bytes(const ssti_definition *d) {
     return columns * (2 * sizeof(ssti_entry) + 3 * sizeof(uint8_t *) + sizeof(ssti_column) +
                       sizeof(uint64_t)) +
            d->field_count * (sizeof(sst_field) + sizeof(uint32_t)) +
+           d->timeline_count * (sizeof(ssti_clock) + sizeof(int64_t) + sizeof(char *)) +
            items * (7 * sizeof(uint64_t) + 2 * sizeof(uint32_t));
 }
 
@@ -5290,7 +5537,10 @@ static int ssti_series_arrays(const sst_allocator *a, ssti_series *s, const ssti
     s->halves[0].regions = s->starts + columns;
     s->halves[1].regions = s->halves[0].regions + items;
     s->tail_regions = s->halves[1].regions + items;
-    s->fields = (sst_field *)(void *)(s->tail_regions + 5 * items);
+    s->clocks = (ssti_clock *)(void *)(s->tail_regions + 5 * items);
+    s->clock_last = (int64_t *)(void *)(s->clocks + d->timeline_count);
+    s->timelines = (const char **)(void *)(s->clock_last + d->timeline_count);
+    s->fields = (sst_field *)(void *)(s->timelines + d->timeline_count);
     s->work = (uint8_t **)(void *)(s->fields + d->field_count);
     s->fill = s->work + 2 * columns;
     s->columns = (ssti_column *)(void *)(s->fill + columns);
@@ -5330,9 +5580,35 @@ static char *ssti_text_copy(char **to, sst_span text) {
     return copy;
 }
 
+/* Gives the memory of blocks back. */
+static void ssti_slabs_free(const sst_allocator *a, ssti_slab *slab) {
+    while (slab != NULL) {
+        ssti_slab *next = slab->next;
+        ssti_free(a, slab->memory, slab->bytes);
+        slab = next;
+    }
+}
+
+static ssti_slab *ssti_slab_of(const ssti_block *b) {
+    return (ssti_slab *)((uintptr_t)b->data - 64);
+}
+
+/* Takes a block off the list: its memory may still be looked at. Under the lock. */
+static void ssti_block_drop(ssti_series *s) {
+    ssti_slab *slab = ssti_slab_of(ssti_list_at(s->list, s->kept_block++));
+    slab->next = s->keep->dropped;
+    s->keep->dropped = slab;
+}
+
 static void ssti_series_free(const sst_allocator *a, ssti_series *s) {
     uint32_t i;
     if (s == NULL) return;
+    if (s->keep != NULL) {
+        while (s->kept_block != s->list->count) ssti_block_drop(s);
+        ssti_slabs_free(a, s->keep->dropped);
+        ssti_slabs_free(a, s->keep->unused);
+        ssti_free(a, s->keep, sizeof *s->keep);
+    }
     for (i = 0; i < 2; i++) {
         ssti_half *h = &s->halves[i];
         if (h->place == 0 && h->base != NULL) {
@@ -5343,7 +5619,6 @@ static void ssti_series_free(const sst_allocator *a, ssti_series *s) {
     ssti_table_free(a, s->table);
 #endif
     ssti_list_free(s->list, a, s);
-    ssti_list_free(s->list_before, a, s);
     ssti_metas_free(a, &s->metas);
     ssti_free(a, s->entries, s->arrays_bytes);
     ssti_free(a, s->text, s->text_bytes);
@@ -5438,10 +5713,15 @@ static ssti_series *ssti_series_new(sst_store *store, const ssti_definition *d) 
     ssti_series_fields(s, d, &text);
     s->where_count = s->column_count + 2 * s->items_count;
     if (s->timed && s->column_count == 1 + s->field_count) s->fill_fields = s->field_count;
+    if (s->timed && s->column_count == 3 && s->items_count == 1) {
+        s->fill_ragged = s->columns[2].item_bytes;
+        s->fill_text = s->fields[0].type == SST_TEXT;
+    }
     if (s->fill_fields == 1) s->fill_bytes = s->columns[1].row_bytes;
     if (s->fill_bytes != 0 && s->fields[0].shape[0] == 0) s->fill_scalar = s->fields[0].type;
     s->block_bytes = store->block_bytes;
     s->last_time = INT64_MAX;
+    if (!SSTI_HAS_READ) s->list->ring = SSTI_CHUNK_FIRST;
     return s;
 }
 
@@ -5563,7 +5843,9 @@ static void ssti_index_stream(ssti_sink *sink, const ssti_series *s) {
         ssti_put32(p + 4, s->timeline_count);
         ssti_put64(p + 8, ssti_sealed_rows(s));
         if (blocks != 0) {
-            ssti_put64(p + 16, (uint64_t)ssti_list_at(s->list, 0)->first_time);
+            int64_t first = s->list->ring == 0 ? ssti_list_at(s->list, 0)->first_time
+                                               : s->first_time;
+            ssti_put64(p + 16, (uint64_t)first);
             ssti_put64(p + 24, (uint64_t)ssti_list_at(s->list, blocks - 1)->last_time);
         }
         ssti_put64(p + 32, s->table_offset);
@@ -5594,6 +5876,14 @@ static void ssti_index_put(ssti_sink *sink, const sst_store *store) {
     for (i = 0; i < store->series_count; i++) ssti_index_stream(sink, ssti_series_at(store, i));
 }
 
+/* Blocks after which an INDEX is written. Who only records has them in memory until then: in less
+ * than a block has. */
+static uint32_t ssti_index_blocks(const sst_store *store) {
+    uint32_t few = store->block_bytes / 64;
+    if (SSTI_HAS_READ || few > SSTI_INDEX_BLOCKS) return SSTI_INDEX_BLOCKS;
+    return few < SSTI_CHUNK_FIRST ? SSTI_CHUNK_FIRST : few;
+}
+
 /* Writes an INDEX of everything new. Under the lock. */
 static int ssti_index_write(sst_store *store) {
     ssti_sink sink;
@@ -5609,6 +5899,7 @@ static int ssti_index_write(sst_store *store) {
     for (i = 0; i < store->series_count; i++) {
         ssti_series *s = ssti_series_at(store, i);
         s->indexed = s->list->count;
+        if (!SSTI_HAS_READ) s->kept_block = s->indexed;
     }
     store->index_offset = d.offset;
     store->unindexed = 0;
@@ -5992,11 +6283,11 @@ static int ssti_index_load(sst_store *store, uint64_t newest) {
  *
  * A half is its columns, each at a multiple of 64, and then uint32 check[capacity]: a hash of the
  * session id, the stream, the row number and the row's bytes. Rows count while it holds: nothing
- * else says which rows are there, so that no order of writes has to be trusted. Where there are
- * columns of items it begins with uint64 bytes of each of them, padded to 64; before the offsets of
- * each are 64 bytes, the last four of which are the first offset, 0. */
+ * else says which rows are there, so that no order of writes has to be trusted. Offsets begin with
+ * that of the first row, 0. Where there are columns of items the half ends with uint64 bytes of the
+ * room for each of them, padded to 64. */
 
-#define SSTI_LIVE_VERSION 2u
+#define SSTI_LIVE_VERSION 3u
 #define SSTI_LIVE_TABLES 128u
 #define SSTI_LIVE_SLOT 512u
 #define SSTI_LIVE_HALF 256u
@@ -6009,21 +6300,37 @@ SSTI_INLINE uint64_t ssti_check_step(uint64_t h, uint64_t word) {
     return h ^ (h >> 32);
 }
 
-/* before: bytes that were taken already. What is left at the end, less than a word, is taken with
- * bytes before it, where there are. */
-SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size, size_t before) {
+/* A step of two words: the halves of their product are folded, as in wyhash (Wang Yi, 2019). One
+ * factor is there once more, for what the other one takes it times may be 0. */
+SSTI_INLINE uint64_t ssti_check_pair(uint64_t h, uint64_t first, uint64_t second) {
+    uint64_t a = h ^ first, b = second ^ 0x9E3779B97F4A7C15u;
+#if SSTI_HAS_INT128
+    ssti_uint128 product = (ssti_uint128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64) ^ a;
+#else
+    uint64_t al = a & UINT32_MAX, ah = a >> 32, bl = b & UINT32_MAX, bh = b >> 32;
+    uint64_t middle = ah * bl + (al * bl >> 32), other = al * bh + (middle & UINT32_MAX);
+    return (a * b) ^ (ah * bh + (middle >> 32) + (other >> 32)) ^ a;
+#endif
+}
+
+/* A word of what is hashed, which is copied to the same place behind `to`, unless that is NULL. */
+SSTI_INLINE uint64_t ssti_check_word(const uint8_t *p, uint8_t *to, size_t at) {
     uint64_t w;
-    for (; size >= 8; size -= 8) {
-        memcpy(&w, p, 8);
-        h = ssti_check_step(h, w);
-        p += 8;
-        before = 8;
-    }
-    if (size == 0) return h;
-    if (before != 0) {
-        memcpy(&w, p + size - 8, 8);
-        return ssti_check_step(h, w);
-    }
+    memcpy(&w, p + at, 8);
+    if (to != NULL) memcpy(to + at, &w, 8);
+    return w;
+}
+
+/* The bytes from `at` on, copied as well unless `to` is NULL. What is left at the end, less than a
+ * word, is taken with bytes before it, where there are. */
+SSTI_INLINE uint64_t ssti_check_rest(uint64_t h, const uint8_t *p, size_t size, uint8_t *to,
+                                     size_t at) {
+    uint64_t w;
+    for (; size - at >= 8; at += 8) h = ssti_check_step(h, ssti_check_word(p, to, at));
+    if (size == at) return h;
+    if (size >= 8) return ssti_check_step(h, ssti_check_word(p, to, size - 8));
+    if (to != NULL) memcpy(to, p, size);
     if (size >= 4) {
         uint32_t first, last;
         memcpy(&first, p, 4);
@@ -6034,26 +6341,40 @@ SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size,
     return ssti_check_step(h, w);
 }
 
-/* The same for long rows: four lanes, since a multiplication waits for the one before. */
-static uint64_t ssti_check_long(uint64_t h, const uint8_t *p, size_t size) {
-    uint64_t a = h, b = h + 1, c = h + 2, d = h + 3, w, x, y, z;
-    for (; size >= 32; size -= 32) {
-        memcpy(&w, p, 8);
-        memcpy(&x, p + 8, 8);
-        memcpy(&y, p + 16, 8);
-        memcpy(&z, p + 24, 8);
-        a = ssti_check_step(a, w);
-        b = ssti_check_step(b, x);
-        c = ssti_check_step(c, y);
-        d = ssti_check_step(d, z);
-        p += 32;
+SSTI_INLINE uint64_t ssti_check_bytes(uint64_t h, const uint8_t *p, size_t size) {
+    return ssti_check_rest(h, p, size, NULL, 0);
+}
+
+/* The same for long rows: two lanes, since a multiplication waits for the one before. */
+SSTI_INLINE uint64_t ssti_check_lanes(uint64_t h, const uint8_t *p, size_t size, uint8_t *to) {
+    uint64_t a = h, b = ~h;
+    size_t at = 0;
+    for (; size - at >= 32; at += 32) {
+        uint64_t w = ssti_check_word(p, to, at), x = ssti_check_word(p, to, at + 8);
+        uint64_t y = ssti_check_word(p, to, at + 16), z = ssti_check_word(p, to, at + 24);
+        a = ssti_check_pair(a, w, x);
+        b = ssti_check_pair(b, y, z);
     }
-    h = ssti_check_step(ssti_check_step(a, b), ssti_check_step(c, d));
-    return ssti_check_bytes(h, p, size, 64);
+    return ssti_check_rest(ssti_check_step(a, b), p, size, to, at);
+}
+
+static uint64_t ssti_check_long(uint64_t h, const uint8_t *p, size_t size) {
+    return ssti_check_lanes(h, p, size, NULL);
 }
 
 SSTI_INLINE uint64_t ssti_check_column(uint64_t h, const uint8_t *p, size_t size) {
-    return size >= 64 ? ssti_check_long(h, p, size) : ssti_check_bytes(h, p, size, 0);
+    return size >= 64 ? ssti_check_long(h, p, size) : ssti_check_bytes(h, p, size);
+}
+
+/* The same of what is copied into a tail in one go. Items lie anywhere, so these are no atomic
+ * words: who copies them out meanwhile finds by generation or check word that they mean nothing. */
+SSTI_INLINE uint64_t ssti_check_copy(uint64_t h, const uint8_t *p, size_t size, uint8_t *to) {
+#if SSTI_TSAN
+    ssti_copy_in(to, p, size);
+    return ssti_check_column(h, p, size);
+#else
+    return size >= 64 ? ssti_check_lanes(h, p, size, to) : ssti_check_rest(h, p, size, to, 0);
+#endif
 }
 
 SSTI_INLINE uint32_t ssti_check_fold(uint64_t h) { return (uint32_t)(h >> 16); }
@@ -6098,27 +6419,26 @@ static uint64_t ssti_check_seed(uint64_t session, uint32_t number) {
     return ssti_check_step(session, number);
 }
 
-/* Bytes before the columns of a half: how many bytes of items it has room for, by slot. */
-static size_t ssti_half_head(const ssti_series *s) {
+/* The last bytes of a half in a companion: how many bytes of items it has room for, by slot. */
+static size_t ssti_half_foot(const ssti_series *s) {
     return (size_t)ssti_round_up((uint64_t)s->items_count * 8, 64);
 }
 
-/* Where a column that begins at `at` of a half is pointed to, and where the next one begins. Before
- * offsets there is room for where they begin. */
+/* Where a column that begins at `at` of a half is pointed to, and where the next one begins.
+ * Offsets are pointed to behind their first one. */
 SSTI_INLINE size_t ssti_half_column(const ssti_series *s, uint32_t column, uint32_t rows,
                                     const uint64_t *regions, size_t *at) {
     const ssti_column *c = &s->columns[column];
-    size_t place = *at;
-    if (ssti_is_offsets(c)) place += 64;
-    *at = place + (size_t)ssti_round_up(c->item_bytes != 0 ? regions[c->slot]
-                                                            : (uint64_t)rows * c->row_bytes, 64);
+    size_t first = ssti_is_offsets(c) ? 4 : 0, place = *at + first;
+    uint64_t bytes = c->item_bytes != 0 ? regions[c->slot] : (uint64_t)rows * c->row_bytes;
+    *at += (size_t)ssti_round_up(first + bytes, 64);
     return place;
 }
 
 /* Where the columns of a half begin; returns the bytes of all. regions: room for items, by slot. */
 static size_t ssti_half_layout(const ssti_series *s, uint8_t *base, uint32_t rows,
                                const uint64_t *regions, uint8_t **columns) {
-    size_t at = ssti_half_head(s);
+    size_t at = 0;
     uint32_t c;
     for (c = 0; c < s->column_count; c++) {
         size_t place = ssti_half_column(s, c, rows, regions, &at);
@@ -6306,17 +6626,21 @@ struct sst_stream {
     sst_stream *next, *previous;    /* handles of the store */
     sst_error error;
     bool placed;                    /* the offsets of several fields are known */
-    uint32_t hint;                  /* block of the last answer */
     uint32_t *offsets;              /* of the fields in what sst_append is given */
     const uint8_t **in;             /* a row that is being appended: per column */
     uint32_t *spans;                /* of it, two numbers per column of items: 0, items */
     uint8_t *key;                   /* where its key is put together */
     size_t key_bytes;
     uint8_t key_flags;
+#if SSTI_HAS_READ
+    uint32_t hint;                  /* block of the last answer */
     sst_column *fields;             /* of the last view */
+    const void *held;               /* the ssti_slab that it points into, or NULL */
+    uint32_t pinned;                /* the oldest block that a query may use, plus one; 0: none */
     ssti_cache cache;               /* what was read of a file that is not mapped */
     uint8_t *scratch;               /* where views are assembled */
     size_t scratch_bytes;
+#endif
 };
 
 /* Rows to be appended: so many from `first` on of one array per column, which are in the order of
@@ -6363,6 +6687,180 @@ static int ssti_store_fail(sst_store *store, int result, const char *what) {
 static int ssti_stream_fail(sst_stream *stream, int result, const char *what) {
     return ssti_fail(&stream->error, result, what);
 }
+
+/* ---- how many rows there are ---- */
+
+/* The row behind those of a half. False: it changed meanwhile, or is being changed. */
+static bool ssti_half_end(ssti_half *h, uint64_t *end) {
+    uint32_t generation = ssti_atomic_load(&h->generation), count;
+    uint64_t first_row;
+    if (generation % 2 != 0) return false;
+    ssti_copy_out(&first_row, &h->first_row, sizeof first_row);
+    count = ssti_atomic_load(&h->count);
+    ssti_fence_acquire();
+    *end = first_row + count;
+    return ssti_word_load(&h->generation) == generation;
+}
+
+/* Rows of the stream by its tail; 0 where the blocks alone tell. The active half is changed only
+ * while it has no rows but those in blocks: then the other one, which may be full, has the last,
+ * unless it is being changed, too: then they are in blocks. */
+static uint64_t ssti_tail_rows(ssti_series *s) {
+    uint64_t end;
+    for (;;) {
+        uint32_t which = ssti_atomic_load(&s->half);
+        if (ssti_half_end(&s->halves[which], &end)) return end;
+        if (SSTI_RACE(ssti_atomic_load(&s->half) != which)) continue;
+        if (ssti_half_end(&s->halves[1 - which], &end)) return end;
+        if (ssti_atomic_load(&s->halves[1 - which].generation) % 2 != 0) return 0;
+    }
+}
+
+/* Rows of the stream: in blocks and in the tail. */
+static uint64_t ssti_series_rows(ssti_series *s) {
+    uint64_t rows = ssti_tail_rows(s);
+    const ssti_list *list = ssti_atomic_load(&s->list);
+    uint64_t sealed = ssti_list_end(list, ssti_atomic_load(&list->count));
+    return ssti_claimed_rows(s, rows > sealed ? rows : sealed);
+}
+
+/* ---- dropping the oldest rows ----
+ *
+ * Each block of a stream with retention has memory of its own, a slab, which is used again when the
+ * block was dropped and nobody looks at it. Queries take no lock: each says which block it begins
+ * with (it pins that), and makes sure that this one was not dropped meanwhile. Who drops blocks
+ * says so first, and then looks at what is pinned: of the two one sees the other (Michael: Hazard
+ * pointers, safe memory reclamation for lock-free objects, 2004). A view in place outlives its
+ * query: the handle holds its slab until the next one. */
+
+#if SSTI_HAS_READ
+
+static void ssti_pin(sst_stream *stream) {
+    ssti_series *s = stream->series;
+    uint32_t first;
+    if (s->keep == NULL) return;
+    do {
+        first = ssti_atomic_load(&s->first_block);
+        ssti_atomic_say(&stream->pinned, first + 1);
+    } while (SSTI_RACE(ssti_atomic_hear(&s->first_block) != first));
+}
+
+static void ssti_unpin(sst_stream *stream) {
+    if (stream->series->keep != NULL) ssti_atomic_store(&stream->pinned, 0u);
+}
+
+/* Rows of the stream, for who has pinned nothing: any thread may ask. */
+static uint64_t ssti_rows_now(ssti_series *s) {
+    uint64_t rows;
+    if (s->keep == NULL) return ssti_series_rows(s);
+    ssti_lock(&s->store->lock);         /* nothing is dropped meanwhile */
+    rows = ssti_series_rows(s);
+    ssti_unlock(&s->store->lock);
+    return rows;
+}
+
+/* The time that rows have to be in force since; false: they all are. */
+static bool ssti_retain_limit(const ssti_series *s, int64_t newest, int64_t *limit) {
+    if (newest < INT64_MIN + s->keep->time) return false;
+    *limit = newest - s->keep->time;
+    return true;
+}
+
+/* Is a block, which is not the newest, kept no longer, when there are so many rows? */
+static bool ssti_block_due(const ssti_series *s, uint32_t block, uint64_t rows, int64_t newest) {
+    const ssti_block *b = ssti_list_at(s->list, block);
+    int64_t limit;
+    if (s->keep->rows != 0 && rows - (b->first_row + b->rows) < s->keep->rows) return false;
+    return s->keep->time == 0 || (ssti_retain_limit(s, newest, &limit) &&
+                                   ssti_list_at(s->list, block + 1)->first_time <= limit);
+}
+
+/* The oldest block that a query may be using, or older: one that is being said may be withdrawn.
+ * Under the lock. */
+static uint32_t ssti_pinned_block(const ssti_series *s) {
+    uint32_t low = s->first_block;
+    const sst_stream *h;
+    for (h = s->store->handles; h != NULL; h = h->next) {
+        uint32_t pin = h->series == s ? ssti_atomic_hear(&h->pinned) : 0;
+        if (SSTI_RACE(pin != 0 && pin - 1 < low)) low = pin - 1;
+    }
+    return low;
+}
+
+static bool ssti_slab_held(const ssti_series *s, const ssti_slab *slab) {
+    const sst_stream *h;
+    for (h = s->store->handles; h != NULL; h = h->next) {
+        if (ssti_atomic_load(&h->held) == (const void *)slab) return true;
+    }
+    return false;
+}
+
+/* Drops the blocks that are due, and finds the memory that can be used again, before so many rows
+ * become the next one. last: the time of the last of them, which may not be there yet. Under the
+ * lock. */
+static void ssti_retain(ssti_series *s, uint64_t count, int64_t last) {
+    uint32_t first = s->first_block, low;
+    uint64_t rows = ssti_series_rows(s), sealed = ssti_sealed_rows(s);
+    int64_t newest = last;
+    ssti_slab **from = &s->keep->dropped;
+    if (sealed == 0) return;
+    if (rows < sealed + count) newest = ssti_list_at(s->list, s->list->count - 1)->last_time;
+    while (s->list->count - first > 1 && ssti_block_due(s, first, rows, newest)) first++;
+    if (first != s->first_block) ssti_atomic_say(&s->first_block, first);
+    low = ssti_pinned_block(s);
+    while (s->kept_block < low) ssti_block_drop(s);
+    while (*from != NULL) {
+        ssti_slab *slab = *from;
+        if (ssti_slab_held(s, slab)) {
+            from = &slab->next;
+            continue;
+        }
+        *from = slab->next;
+        slab->next = s->keep->unused;
+        s->keep->unused = slab;
+    }
+}
+
+/* Memory for a record of so many bytes: the smallest there is that has room, or new, for which the
+ * largest one goes that has none. So there are never more slabs than there were blocks at a time,
+ * and one. NULL: no memory. Under the lock. */
+static uint8_t *ssti_slab_take(ssti_series *s, size_t size) {
+    const sst_allocator *a = &s->store->allocator;
+    ssti_slab **from, **best = NULL, *slab;
+    size_t bytes = size + 128;          /* the slab, and to a multiple of 64 */
+    void *memory;
+    for (from = &s->keep->unused; *from != NULL; from = &(*from)->next) {
+        bool room = (*from)->bytes >= bytes, had = best != NULL && (*best)->bytes >= bytes;
+        if (best == NULL || (room && !had) ||
+            (room == had && room == ((*from)->bytes < (*best)->bytes))) best = from;
+    }
+    if (best != NULL) {
+        slab = *best;
+        *best = slab->next;
+        if (slab->bytes >= bytes) return (uint8_t *)slab + 64;
+        ssti_free(a, slab->memory, slab->bytes);
+    }
+    memory = ssti_alloc(a, bytes);
+    if (memory == NULL) return NULL;
+    slab = (ssti_slab *)(void *)((uint8_t *)memory + ((0u - (uintptr_t)memory) & 63u));
+    slab->memory = memory;
+    slab->bytes = bytes;
+    return (uint8_t *)slab + 64;
+}
+
+/* A draft in memory of its own, which is no part of the image. Under the lock. */
+static int ssti_slab_begin(ssti_series *s, ssti_draft *d, uint64_t payload) {
+    ssti_draft_begin(s->store, d, SSTI_BLOCK, payload, 0);
+    if (payload > SIZE_MAX / 4) return SST_ERR_MEMORY;
+    d->record = ssti_slab_take(s, SSTI_RECORD_BYTES + (size_t)ssti_round_up(payload, 64));
+    return d->record == NULL ? SST_ERR_MEMORY : SST_OK;
+}
+
+#else
+#define ssti_rows_now(s) ssti_series_rows(s)
+#define ssti_retain(s, count, last) ((void)(count))
+#define ssti_slab_begin(s, d, payload) SST_ERR_UNSUPPORTED
+#endif
 
 /* ---- sealing: under the lock ---- */
 
@@ -6474,6 +6972,7 @@ static void ssti_block_fill(const ssti_series *s, const ssti_rows *rows, uint8_t
         ssti_entry *e = &entries[c];
         uint8_t *to = record + (size_t)e->offset;
         const uint8_t *from;
+        bool offsets;
         ssti_zero_gap(record, at, e->offset);
         at = e->offset + e->stored;
         if (e->kind == SSTI_KIND_PIECES) {
@@ -6482,8 +6981,9 @@ static void ssti_block_fill(const ssti_series *s, const ssti_rows *rows, uint8_t
         }
         from = s->columns[c].item_bytes != 0 ? rows->columns[c] + (size_t)s->starts[c]
                                              : ssti_rows_at(s, rows, c);
-        if (to != from) {
-            if (ssti_is_offsets(&s->columns[c])) ssti_offsets_copy(to, from, rows->count);
+        offsets = ssti_is_offsets(&s->columns[c]);
+        if (to != (offsets ? from - 4 : from)) {
+            if (offsets) ssti_offsets_copy(to, from, rows->count);
             else if (e->stored != 0) memcpy(to, from, (size_t)e->stored);
             ssti_swap_elements(to, (size_t)e->stored, s->columns[c].element);
         }
@@ -6520,9 +7020,12 @@ static void ssti_block_publish(ssti_series *s, const ssti_block *b, const ssti_e
         if (b->first_row == 0) s->clocks[i].first = edges->first[1 + i];
         s->clocks[i].last = edges->last[1 + i];
     }
+    if (b->first_row == 0) s->first_time = b->first_time;
+    ssti_ring_clear(s);
     ssti_list_push(s->list, b);
     /* An INDEX is a cache: without memory for it, it is tried again at the next block. */
-    if (++s->store->unindexed >= SSTI_INDEX_BLOCKS) (void)ssti_index_write(s->store);
+    if (s->store->retains != 0) return; /* the image, which has not all blocks, is lent to nobody */
+    if (++s->store->unindexed >= ssti_index_blocks(s->store)) (void)ssti_index_write(s->store);
 }
 
 /* The small blocks of one flush, one of a stream, which are written together and published then.
@@ -6578,6 +7081,12 @@ static int ssti_batch_end(sst_store *store) {
     return SST_OK;
 }
 
+/* Do the columns that were measured lie just as they do in a block's record of n entries? In a half
+ * they do, unless somebody else has written over its first offset. */
+static bool ssti_block_placed(const ssti_series *s, uint32_t n) {
+    return n == s->column_count && (s->items_count == 0 || s->starts[n - 1] == 0);
+}
+
 /* Writes rows (at most 2^32 - 1) as the next block of the stream and publishes it. place: NULL, or
  * where the columns lie just as they do in a block's record, with room before them for the record's
  * head and a SKIP: then they are written from there. */
@@ -6591,8 +7100,12 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows, uint8_t *plac
     uint32_t n;
     SSTI_TRY(ssti_block_measure(s, rows));
     n = ssti_block_layout(s, &payload);
-    SSTI_TRY(ssti_list_room(s->list, &store->allocator));
-    if (place != NULL && n == s->column_count) {
+    ssti_edges_of(s, rows, &edges);
+    if (s->keep != NULL) ssti_retain(s, rows->count, edges.last[0]);
+    SSTI_TRY(ssti_block_room(s));
+    if (s->keep != NULL) {
+        SSTI_TRY(ssti_slab_begin(s, &d, payload));
+    } else if (place != NULL && ssti_block_placed(s, n)) {
         ssti_draft_begin(store, &d, SSTI_BLOCK, payload, entries[0].offset);
         d.record = place - entries[0].offset;
     } else {
@@ -6602,11 +7115,11 @@ static int ssti_block_write(ssti_series *s, const ssti_rows *rows, uint8_t *plac
     d.header.stream = s->number;
     d.header.rows = (uint32_t)rows->count;
     d.header.first_row = ssti_sealed_rows(s);
-    ssti_edges_of(s, rows, &edges);
     d.header.first_time = edges.first[0];
     d.header.last_time = edges.last[0];
     d.header.crc = sst_crc32c(ssti_draft_payload(&d), SSTI_ENTRY_BYTES * ((size_t)n + 1), 0);
-    SSTI_TRY(ssti_record_commit(store, &d));
+    if (s->keep != NULL) ssti_draft_close(store, &d);
+    else SSTI_TRY(ssti_record_commit(store, &d));
     memset(&b, 0, sizeof b);
     b.offset = d.offset;
     if (store->file == NULL) {
@@ -6664,27 +7177,31 @@ static int ssti_half_memory(sst_store *store, size_t bytes, ssti_extent *out) {
     return out->memory == NULL ? SST_ERR_MEMORY : SST_OK;
 }
 
-/* Bytes of a half, without what is before its base: columns and, in a companion, check words. */
+/* Bytes of a half, without what is before its base: columns and, in a companion, check words and
+ * the room for items. */
 static size_t ssti_half_bytes(const ssti_series *s, uint32_t rows, const uint64_t *regions) {
     size_t bytes = ssti_half_layout(s, NULL, rows, regions, NULL);
-    if (s->slot != NULL) bytes += (size_t)ssti_round_up((uint64_t)rows * 4, 64);
+    if (s->slot != NULL) bytes += (size_t)ssti_round_up((uint64_t)rows * 4, 64) + ssti_half_foot(s);
     return bytes;
 }
 
 /* Room before the columns, where a full half becomes a block of a file as it is: for header and
- * directory and, where the block is page-aligned, a SKIP. */
-static size_t ssti_half_front(const ssti_series *s, uint32_t rows) {
+ * directory and, where the block is page-aligned, a SKIP. Items, which may be less than there is
+ * room for, are the last column then. */
+static size_t ssti_half_front(const ssti_series *s, uint32_t rows, const uint64_t *regions) {
     size_t head = SSTI_RECORD_BYTES + SSTI_ENTRY_BYTES * ((size_t)s->column_count + 1);
-    if (s->store->file == NULL || SSTI_BIG_ENDIAN || s->items_count != 0) return 0;
+    bool last = s->items_count == 1 && s->columns[s->column_count - 1].item_bytes != 0;
+    if (s->store->file == NULL || SSTI_BIG_ENDIAN || (s->items_count != 0 && !last)) return 0;
     head = (size_t)ssti_round_up(head, 64);
-    return rows * s->row_bytes < SSTI_ALIGN_FROM / 2 ? head : head + SSTI_PAGE_BYTES;
+    if (head + ssti_half_layout(s, NULL, rows, regions, NULL) < SSTI_ALIGN_FROM) return head;
+    return head + SSTI_PAGE_BYTES;
 }
 
 /* Writes the first offset, 0, of every column of offsets. */
 static void ssti_half_begin_items(const ssti_series *s, const ssti_half *h, uint8_t *base,
                                   uint32_t capacity) {
     const uint32_t none = 0;
-    size_t at = ssti_half_head(s);
+    size_t at = 0;
     uint32_t c;
     for (c = 0; c < s->column_count; c++) {
         size_t place = ssti_half_column(s, c, capacity, h->regions, &at);
@@ -6694,13 +7211,13 @@ static void ssti_half_begin_items(const ssti_series *s, const ssti_half *h, uint
 
 static void ssti_half_place(ssti_series *s, ssti_half *h, const ssti_extent *e,
                             uint32_t capacity) {
-    size_t front = ssti_half_front(s, capacity);
-    uint8_t *base = e->data + front;
+    size_t front = ssti_half_front(s, capacity, s->starts);
+    uint8_t *base = e->data + front, *foot = e->data + e->memory_bytes - ssti_half_foot(s);
     uint32_t c;
     ssti_half_open(h);
     for (c = 0; c < s->items_count; c++) {
         ssti_copy_in(&h->regions[c], &s->starts[c], 8);
-        ssti_copy_in(base + 8 * (size_t)c, &s->starts[c], 8);
+        if (s->slot != NULL) ssti_copy_in(foot + 8 * (size_t)c, &s->starts[c], 8);
     }
     ssti_half_begin_items(s, h, base, capacity);
     ssti_word_store(&h->base, base);
@@ -6721,7 +7238,7 @@ static size_t ssti_half_plan(ssti_series *s, uint32_t bytes, uint32_t *rows) {
     uint32_t i;
     if (s->items_count == 0) {
         *rows = ssti_half_rows(s, bytes);
-        return ssti_half_front(s, *rows) + ssti_half_bytes(s, *rows, s->starts);
+        return ssti_half_front(s, *rows, s->starts) + ssti_half_bytes(s, *rows, s->starts);
     }
     for (i = 0; i < s->items_count; i++) row_bytes += s->mean_items[i];
     *rows = (uint32_t)(bytes / row_bytes);
@@ -6731,7 +7248,7 @@ static size_t ssti_half_plan(ssti_series *s, uint32_t bytes, uint32_t *rows) {
         uint64_t items = (uint64_t)*rows * s->mean_items[i];
         s->starts[i] = ssti_round_up(items + items / 8 + 64, 64);
     }
-    total = ssti_half_bytes(s, *rows, s->starts);
+    total = ssti_half_front(s, *rows, s->starts) + ssti_half_bytes(s, *rows, s->starts);
     while (step * 4 < total) step *= 2;
     return (size_t)ssti_round_up(total, step);
 }
@@ -6743,7 +7260,8 @@ static int ssti_half_make(ssti_series *s, ssti_half *h) {
     uint32_t rows, i;
     size_t bytes;
     ssti_extent e;
-    h->budget = s->block_bytes < SSTI_TAIL_FIRST_BYTES ? s->block_bytes : SSTI_TAIL_FIRST_BYTES;
+    h->budget = s->block_bytes < SSTI_TAIL_FIRST_BYTES || (s->keep != NULL && s->keep->rows != 0)
+                    ? s->block_bytes : SSTI_TAIL_FIRST_BYTES;
     for (i = 0; i < s->items_count; i++) {
         if (s->mean_items[i] == 0) s->mean_items[i] = SSTI_MEAN_FIRST;
     }
@@ -6827,7 +7345,7 @@ static bool ssti_half_fit(ssti_series *s, ssti_half *h, const ssti_rows *row) {
 static void ssti_tail_near(ssti_series *s) {
     uint32_t which = s->half_count == 2 ? 1 - s->half : s->half, c;
     const ssti_half *h = &s->halves[which];
-    size_t at = ssti_half_head(s);
+    size_t at = 0;
     if (s->fill_capacity - s->fill_count > SSTI_NEAR_ROWS) {
         ssti_prefetch_write(h);
         ssti_prefetch_write((const uint8_t *)(h + 1) - 1);
@@ -6867,6 +7385,10 @@ static void ssti_half_activate(ssti_series *s, uint32_t which, uint64_t first_ro
     s->fill_alive = s->store->alive;
     s->fill_limit = h->capacity > 4 * SSTI_NEAR_ROWS ? h->capacity - 2 * SSTI_NEAR_ROWS
                                                      : h->capacity;
+    if (s->fill_ragged != 0) {
+        uint64_t room = h->regions[0] / s->fill_ragged;
+        s->fill_room = SSTI_HUGE(room > UINT32_MAX) ? UINT32_MAX : (uint32_t)room;
+    }
     s->fill_first = first_row;
     s->fill_published = &h->count;
 }
@@ -6933,6 +7455,7 @@ static int ssti_tail_turn(ssti_series *s) {
     uint64_t first_row = now->first_row + s->fill_count;
     if (ssti_atomic_load(&now->state) == SSTI_HALF_ACTIVE) {
         s->fill_capacity = s->fill_count;       /* it is no longer the writer's, come what may */
+        s->fill_limit = 0;
         ssti_atomic_store(&now->state, (uint32_t)SSTI_HALF_FULL);
     }
     if (ssti_atomic_load(&next->state) != SSTI_HALF_EMPTY) {
@@ -7105,42 +7628,6 @@ static void ssti_append_sync(sst_store *store) {
     (void)ssti_sync_interval(store);
 }
 
-/* ---- how many rows there are ---- */
-
-/* The row behind those of a half. False: it changed meanwhile, or is being changed. */
-static bool ssti_half_end(ssti_half *h, uint64_t *end) {
-    uint32_t generation = ssti_atomic_load(&h->generation), count;
-    uint64_t first_row;
-    if (generation % 2 != 0) return false;
-    ssti_copy_out(&first_row, &h->first_row, sizeof first_row);
-    count = ssti_atomic_load(&h->count);
-    ssti_fence_acquire();
-    *end = first_row + count;
-    return ssti_word_load(&h->generation) == generation;
-}
-
-/* Rows of the stream by its tail; 0 where the blocks alone tell. The active half is changed only
- * while it has no rows but those in blocks: then the other one, which may be full, has the last,
- * unless it is being changed, too: then they are in blocks. */
-static uint64_t ssti_tail_rows(ssti_series *s) {
-    uint64_t end;
-    for (;;) {
-        uint32_t which = ssti_atomic_load(&s->half);
-        if (ssti_half_end(&s->halves[which], &end)) return end;
-        if (SSTI_RACE(ssti_atomic_load(&s->half) != which)) continue;
-        if (ssti_half_end(&s->halves[1 - which], &end)) return end;
-        if (ssti_atomic_load(&s->halves[1 - which].generation) % 2 != 0) return 0;
-    }
-}
-
-/* Rows of the stream: in blocks and in the tail. */
-static uint64_t ssti_series_rows(ssti_series *s) {
-    uint64_t rows = ssti_tail_rows(s);
-    const ssti_list *list = ssti_atomic_load(&s->list);
-    uint64_t sealed = ssti_list_end(list, ssti_atomic_load(&list->count));
-    return ssti_claimed_rows(s, rows > sealed ? rows : sealed);
-}
-
 /* ---- appending ---- */
 
 /* Notes the times on further clocks of rows that are about to be published. */
@@ -7169,12 +7656,13 @@ static void ssti_last_note(ssti_series *s, const ssti_rows *rows) {
     }
 }
 
-/* Rows that are too large for a tail become blocks at once. */
+/* Rows that are too large for a tail become blocks at once; where they are dropped, each one of its
+ * own, so that one's memory is right for the next. */
 static int ssti_append_direct(ssti_series *s, const ssti_rows *in) {
     ssti_rows rows = *in;
     size_t left = in->count;
     uint64_t most = s->block_bytes / s->row_bytes;
-    if (most == 0 || s->items_count != 0) most = 1;
+    if (most == 0 || s->items_count != 0 || s->keep != NULL) most = 1;
     for (; left != 0; left -= rows.count, rows.first += rows.count) {
         int result;
         rows.count = ssti_rows_most(s, &rows, left < most ? left : (size_t)most);
@@ -7196,8 +7684,8 @@ static void ssti_append_check(ssti_series *s, const ssti_rows *rows) {
         const uint8_t *times = ssti_rows_at(s, rows, 0), *values = ssti_rows_at(s, rows, 1);
         for (; i < rows->count; i++) {
             uint64_t h = ssti_check_step(s->check_seed, first + i);
-            h = ssti_check_bytes(h, times + i * 8, 8, 0);
-            h = ssti_check_bytes(h, values + i * 8, 8, 0);
+            h = ssti_check_bytes(h, times + i * 8, 8);
+            h = ssti_check_bytes(h, values + i * 8, 8);
             ssti_word_store(&s->fill_check[s->fill_count + i], ssti_check_fold(h));
         }
     }
@@ -7394,10 +7882,10 @@ static int ssti_append_rows(sst_stream *stream, const ssti_rows *rows) {
     if (fresh && !ssti_writer_claim(stream)) {
         return ssti_stream_fail(stream, SST_ERR_STATE, SSTI_TEXT("another handle is the writer"));
     }
-    before = fresh ? ssti_series_rows(s) : 0;
+    before = fresh ? ssti_rows_now(s) : 0;
     result = ssti_order_sound(s, rows) ? ssti_append_checked(s, rows) : SST_ERR_ORDER;
     if (result == SST_OK) return SST_OK;
-    if (fresh && ssti_series_rows(s) == before) {
+    if (fresh && ssti_rows_now(s) == before) {
         ssti_atomic_store(&s->writer, (sst_stream *)NULL);
     }
     return ssti_stream_fail(stream, result,
@@ -7420,8 +7908,8 @@ SSTI_INLINE bool ssti_append_fast(sst_stream *stream, int64_t time, const void *
     else ssti_copy_in(s->fill[1] + n * value_bytes, value, value_bytes);
     if (s->fill_check != NULL) {
         uint64_t h = ssti_check_step(s->check_seed, s->fill_first + n);
-        h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time, 0);
-        if (value_bytes == 8) h = ssti_check_bytes(h, (const uint8_t *)value, 8, 0);
+        h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
+        if (value_bytes == 8) h = ssti_check_bytes(h, (const uint8_t *)value, 8);
         else h = ssti_check_column(h, (const uint8_t *)value, value_bytes);
         ssti_word_store(&s->fill_check[n], ssti_check_fold(h));
     }
@@ -7443,7 +7931,7 @@ static bool ssti_append_struct(sst_stream *stream, int64_t time, const uint8_t *
         fields == 0 || ssti_word_load(&s->finished) != 0 ||
         *s->fill_alive == 0) return false;
     ssti_copy_in8(fill[0] + (size_t)n * 8, &time);
-    h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time, 0);
+    h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
     for (i = 0; i < fields; i++) {
         const uint8_t *from = value + offsets[i];
         size_t bytes = columns[1 + i].row_bytes;
@@ -7606,7 +8094,12 @@ static bool ssti_desc_placed(const ssti_definition *d) {
     return true;
 }
 
-/* Checks a description and makes it a definition. The only place where its defaults are. */
+static bool ssti_desc_retained(const sst_stream_desc *desc) {
+    return desc->retain_rows != 0 || desc->retain_time != 0;
+}
+
+/* Checks a description and makes it a definition. The only place where its defaults are, but that
+ * of block_bytes: see ssti_desc_block_bytes. */
 static int ssti_desc_check(const sst_stream_desc *desc, ssti_definition *d) {
     const uint32_t kinds = SST_TAGGED | SST_KEYED | SST_UNTIMED | SST_EQUAL_TIMES;
     uint32_t i, k;
@@ -7631,8 +8124,9 @@ static int ssti_desc_check(const sst_stream_desc *desc, ssti_definition *d) {
     if ((d->flags & SST_UNTIMED) != 0 &&
         (d->timeline_count != 0 || (d->flags & SST_EQUAL_TIMES) != 0)) return SST_ERR_ARG;
     if (d->value_bytes > SST_MAX_ROW_BYTES) return SST_ERR_LIMIT;
+    if (desc->retain_time != 0 && (d->flags & SST_UNTIMED) != 0) return SST_ERR_ARG;
     if (SSTI_NEVER(!ssti_definition_readable(d)) || desc->codec != SST_CODEC_RAW ||
-        desc->retain_rows != 0 || desc->retain_time != 0) return SST_ERR_UNSUPPORTED;
+        (!SSTI_HAS_READ && ssti_desc_retained(desc))) return SST_ERR_UNSUPPORTED;
     return SST_OK;
 }
 
@@ -7663,7 +8157,8 @@ static int ssti_series_compare(const ssti_series *s, const ssti_definition *d) {
 
 /* A handle and its arrays are one piece of memory. */
 static size_t ssti_stream_bytes(uint32_t columns, uint32_t fields, uint32_t items) {
-    return sizeof(sst_stream) + fields * (sizeof(sst_column) + sizeof(uint32_t)) +
+    size_t column = SSTI_HAS_READ ? sizeof(sst_column) : 0;
+    return sizeof(sst_stream) + fields * (column + sizeof(uint32_t)) +
            columns * sizeof(uint8_t *) + items * 2 * sizeof(uint32_t);
 }
 
@@ -7672,8 +8167,11 @@ static sst_stream *ssti_stream_new(const sst_allocator *a, uint32_t columns, uin
     size_t bytes = ssti_stream_bytes(columns, fields, items);
     sst_stream *stream = (sst_stream *)ssti_alloc_zero(a, bytes);
     if (stream == NULL) return NULL;
+    stream->in = (const uint8_t **)(void *)(stream + 1);
+#if SSTI_HAS_READ
     stream->fields = (sst_column *)(void *)(stream + 1);
     stream->in = (const uint8_t **)(void *)(stream->fields + fields);
+#endif
     stream->offsets = (uint32_t *)(void *)(stream->in + columns);
     stream->spans = stream->offsets + fields;
     stream->placed = fields == 1;
@@ -7689,12 +8187,37 @@ static void ssti_stream_link(sst_stream *stream, ssti_series *s) {
     store->handles = stream;
 }
 
+/* Bytes of a block where a description says nothing: the store's, but of rows that are dropped an
+ * eighth of those that are kept, or eight of them, since a block more than those may be there. */
+static uint32_t ssti_desc_block_bytes(const sst_stream_desc *desc, uint32_t store_bytes,
+                                      uint64_t row_bytes) {
+    uint64_t most = UINT64_MAX / 2 / (row_bytes + 1), rows = desc->retain_rows, bytes;
+    if (desc->block_bytes != 0) return desc->block_bytes;
+    if (rows == 0) return store_bytes;
+    bytes = (rows < most ? rows : most) * row_bytes / 8;
+    if (bytes < 8 * row_bytes) bytes = 8 * row_bytes;
+    if (bytes < SSTI_BLOCK_BYTES_MIN) bytes = SSTI_BLOCK_BYTES_MIN;
+    return bytes < store_bytes ? (uint32_t)bytes : store_bytes;
+}
+
 /* How a stream's rows come in: through halves, or, too large for them, at once. */
 static void ssti_series_prepare(ssti_series *s, const sst_stream_desc *desc) {
-    if (desc->block_bytes != 0) s->block_bytes = desc->block_bytes;
+    s->block_bytes = ssti_desc_block_bytes(desc, s->block_bytes,
+                                           s->row_bytes + s->items_count * SSTI_MEAN_FIRST);
     s->halves[0].first_row = ssti_sealed_rows(s);
     s->half_count = s->row_bytes > s->block_bytes / 4 ? 0
-                    : (s->store->flags & SST_DEFERRED) != 0 || s->store->file != NULL ? 2 : 1;
+                    : (s->store->flags & SST_DEFERRED) != 0 ||
+                      (s->store->file != NULL && SSTI_HAS_THREADS) ? 2 : 1;
+}
+
+/* From the beginning: its oldest rows will be dropped. */
+static int ssti_keep_new(ssti_series *s, const sst_stream_desc *desc) {
+    s->keep = (ssti_keep *)ssti_alloc_zero(&s->store->allocator, sizeof *s->keep);
+    if (s->keep == NULL) return SST_ERR_MEMORY;
+    s->keep->rows = desc->retain_rows;
+    s->keep->time = desc->retain_time;
+    s->list->ring = SSTI_CHUNK_FIRST;
+    return SST_OK;
 }
 
 /* With SST_DEFERRED appending takes no memory of its own: who gets a handle gets the halves too.
@@ -7730,7 +8253,7 @@ static int ssti_series_create(sst_store *store, const sst_stream_desc *desc,
     s = ssti_series_new(store, d);
     if (s == NULL) return SST_ERR_MEMORY;
     ssti_series_prepare(s, desc);
-    result = ssti_live_slot(store, s);
+    result = ssti_desc_retained(desc) ? ssti_keep_new(s, desc) : ssti_live_slot(store, s);
     if (result == SST_OK) {
         result = ssti_record_begin(store, &draft, SSTI_STREAM, ssti_stream_payload_bytes(s), 0);
     }
@@ -7746,6 +8269,7 @@ static int ssti_series_create(sst_store *store, const sst_stream_desc *desc,
         return result;
     }
     ssti_series_ready(s);
+    if (s->keep != NULL) ssti_atomic_store(&store->retains, 1u);
     ssti_series_insert(store, store->series_count, s);
     *out = s;
     return SST_OK;
@@ -7765,6 +8289,7 @@ SST_API int sst_stream_create(sst_store *store, const sst_stream_desc *desc, sst
     if (*store->alive == 0) return ssti_store_fail(store, SST_ERR_STATE, SSTI_FORKED);
     if (desc == NULL || out == NULL) return ssti_store_fail(store, SST_ERR_ARG, SSTI_TEXT("NULL"));
     result = ssti_desc_check(desc, &d);
+    if (result == SST_OK && store->file != NULL && ssti_desc_retained(desc)) result = SST_ERR_ARG;
     if (result != SST_OK) {
         return ssti_store_fail(store, result, SSTI_TEXT("a stream like this cannot be"));
     }
@@ -7832,8 +8357,10 @@ SST_API void sst_stream_close(sst_stream *stream) {
     if (ssti_atomic_load(&stream->series->writer) == stream) {
         ssti_atomic_store(&stream->series->writer, (sst_stream *)NULL);
     }
+#if SSTI_HAS_READ
     ssti_free(&a, stream->cache.bytes, stream->cache.capacity);
     ssti_free(&a, stream->scratch, stream->scratch_bytes);
+#endif
     ssti_free(&a, stream->key, stream->key_bytes);
     ssti_free(&a, stream, ssti_stream_bytes(stream->series->column_count,
                                             stream->series->field_count,
@@ -7847,13 +8374,15 @@ SST_API void sst_stream_error(const sst_stream *stream, sst_error *out) {
     if (stream != NULL) ssti_error_copy(out, &stream->error);
 }
 
-SST_API uint64_t sst_rows(const sst_stream *stream) {
-    return stream == NULL ? 0 : ssti_series_rows(stream->series);
-}
-
+#if !SSTI_HAS_READ
 SST_API uint64_t sst_first_row(const sst_stream *stream) {
     (void)stream;
     return 0;
+}
+#endif
+
+SST_API uint64_t sst_rows(const sst_stream *stream) {
+    return stream == NULL ? 0 : ssti_rows_now(stream->series);
 }
 
 SST_API int sst_append(sst_stream *stream, int64_t time, const void *value) {
@@ -7920,11 +8449,38 @@ static int ssti_row_cell(sst_stream *stream, uint32_t field, const sst_cell *cel
     return SST_OK;
 }
 
-SST_API int sst_append_n(sst_stream *stream, int64_t time, const void *items, size_t count) {
+/* Does a row that is a time and items go the short way in? See ssti_append_fast. */
+SSTI_INLINE bool ssti_ragged_fits(const sst_stream *stream, int64_t time, const uint8_t *items,
+                                  size_t count) {
+    const ssti_series *s = stream->series;
+    uint32_t item = s->fill_ragged;
+    if (ssti_word_load(&s->writer) != stream || s->fill_count >= s->fill_limit ||
+        time <= s->last_time || item == 0 || (items == NULL && count != 0) ||
+        ssti_word_load(&s->finished) != 0 || *s->fill_alive == 0 ||
+        count > s->fill_room - s->fill_items[0] ||
+        (uint64_t)count * item > SST_MAX_ROW_BYTES) return false;
+    return !s->fill_text || ssti_text_sound(items, count);
+}
+
+static void ssti_append_ragged(ssti_series *s, int64_t time, const uint8_t *items, size_t count) {
+    uint32_t n = s->fill_count, used = s->fill_items[0], end = used + (uint32_t)count;
+    size_t at = (size_t)used * s->fill_ragged, size = count * s->fill_ragged;
+    uint64_t h = ssti_check_step(s->check_seed, s->fill_first + n);
+    ssti_copy_in8(s->fill[0] + (size_t)n * 8, &time);
+    ssti_copy_value(s->fill[1] + (size_t)n * 4, &end, 4);
+    h = ssti_check_bytes(h, (const uint8_t *)&time, sizeof time);
+    h = ssti_check_copy(ssti_check_step(h, size), items, size, s->fill[2] + at);
+    if (s->fill_check != NULL) ssti_word_store(&s->fill_check[n], ssti_check_fold(h));
+    s->last_time = time;
+    s->fill_items[0] = end;
+    s->fill_count = n + 1;
+    ssti_atomic_store(s->fill_published, n + 1);
+}
+
+static int ssti_append_items(sst_stream *stream, int64_t time, const void *items, size_t count) {
     uint64_t bytes = 0;
     sst_cell cell;
     ssti_rows row;
-    if (stream == NULL) return SST_ERR_ARG;
     SSTI_TRY(ssti_append_allowed(stream));
     SSTI_TRY(ssti_append_simple(stream, true));
     cell.data = items;
@@ -7932,6 +8488,16 @@ SST_API int sst_append_n(sst_stream *stream, int64_t time, const void *items, si
     ssti_row_begin(stream, &time, &row);
     SSTI_TRY(ssti_row_cell(stream, 0, &cell, &bytes));
     return ssti_append_rows(stream, &row);
+}
+
+SST_API int sst_append_n(sst_stream *stream, int64_t time, const void *items, size_t count) {
+    const uint8_t *bytes = (const uint8_t *)items;
+    if (stream == NULL) return SST_ERR_ARG;
+    if (!ssti_ragged_fits(stream, time, bytes, count)) {
+        return ssti_append_items(stream, time, items, count);
+    }
+    ssti_append_ragged(stream->series, time, bytes, count);
+    return SST_OK;
 }
 
 SST_API int sst_append_rows(sst_stream *stream, const int64_t *times, const void *values,
@@ -8241,6 +8807,9 @@ static int ssti_store_new(const sst_options *o, sst_store **out) {
     store->tail_bytes_max = o->tail_bytes_max;
     store->alive = &ssti_awake;
     store->direct = !SSTI_BIG_ENDIAN;
+#if SSTI_HAS_OS
+    store->buffered = o->allocator == NULL && sizeof(void *) >= 8;
+#endif
     *out = store;
     return SST_OK;
 }
@@ -8250,7 +8819,7 @@ static void ssti_store_forget(sst_store *store) {
     const sst_allocator *a = &store->allocator;
     uint32_t i;
     for (i = 0; i < store->series_count; i++) ssti_series_free(a, ssti_series_at(store, i));
-    for (i = 0; i < SSTI_CHUNKS; i++) {
+    for (i = 0; i < SSTI_SERIES_CHUNKS; i++) {
         ssti_free(a, store->series[i], SSTI_CHUNK_ITEMS(i) * sizeof(ssti_series *));
         store->series[i] = NULL;
     }
@@ -8295,6 +8864,9 @@ static int ssti_store_free(sst_store *store) {
     ssti_extents_free(&a, store->spare, store->spare_count, store->spare_capacity);
     ssti_extents_free(&a, store->retired, store->retired_count, store->retired_capacity);
     ssti_extents_free(&a, store->extents, store->extent_count, store->extent_capacity);
+#if SSTI_HAS_OS
+    (void)sst_buf_close(&store->buffer);
+#endif
     ssti_free(&a, store, sizeof *store);
     return result;
 }
@@ -8718,7 +9290,7 @@ static int ssti_scan_lists(sst_store *store) {
             s->indexed = 0;             /* the next INDEX lists them all */
             store->index_offset = store->writable ? 0 : store->index_offset;
             if (store->index_lies != 0) {
-                s->list_before = s->list;
+                lists[i]->older = s->list;
                 if (store->writable) ssti_claim_rows(s, ssti_sealed_rows(s));
             } else {
                 ssti_list_free(s->list, a, s);
@@ -9025,17 +9597,19 @@ static int ssti_tails_remove(sst_store *store) {
 /* Is there room in the bytes of a half for what it is said to have? */
 static bool ssti_tails_fit(ssti_tails *t, const ssti_series *s, ssti_tail_half *h) {
     uint64_t check = ssti_round_up((uint64_t)h->capacity * 4, 64), bytes = h->bytes;
+    size_t foot = ssti_half_foot(s);
     uint32_t i;
     if (h->capacity == 0 || h->first_row > INT64_MAX / 2 || h->place > t->size ||
         bytes > t->size - h->place || h->capacity > SSTI_BLOCK_BYTES_MAX / s->row_bytes ||
-        !ssti_tails_copy(t, h->place, h->regions, s->items_count * sizeof *h->regions)) {
+        bytes < foot || !ssti_tails_copy(t, h->place + bytes - foot, h->regions,
+                                         s->items_count * sizeof *h->regions)) {
         return false;
     }
     for (i = 0; i < s->items_count; i++) {
         if (h->regions[i] > bytes) return false;
         bytes -= h->regions[i];
     }
-    bytes = ssti_half_layout(s, NULL, h->capacity, h->regions, NULL) + check;
+    bytes = ssti_half_layout(s, NULL, h->capacity, h->regions, NULL) + check + foot;
     return s->items_count == 0 ? bytes == h->bytes : bytes <= h->bytes;
 }
 
@@ -9237,7 +9811,7 @@ static int ssti_tails_measure(ssti_tails *t, const ssti_series *s, const ssti_ta
     offsets = (uint32_t *)ssti_alloc(a, bytes);
     if (offsets == NULL) return SST_ERR_MEMORY;
     for (turn = 0; turn < 2; turn++) {          /* then for as many rows as all of them have */
-        size_t at = ssti_half_head(s);
+        size_t at = 0;
         for (c = 0; c < s->column_count; c++) {
             const ssti_column *col = &s->columns[c + 1];
             size_t place = ssti_half_column(s, c, h->capacity, h->regions, &at);
@@ -9274,7 +9848,7 @@ static void ssti_tails_rebase(const ssti_column *items, uint8_t *offsets, uint32
 /* Copies the columns of rows that were measured, with their check words, to part->copy. */
 static bool ssti_tails_columns(ssti_tails *t, const ssti_series *s, const ssti_tail_half *h,
                                const ssti_tail_half *part, uint64_t first) {
-    size_t n = part->capacity, at = ssti_half_head(s), place;
+    size_t n = part->capacity, at = 0, place;
     uint8_t *check = part->copy +
                      ssti_half_layout(s, part->copy, part->capacity, part->regions, s->work);
     uint32_t c;
@@ -9372,7 +9946,7 @@ static int64_t ssti_tails_last(const ssti_series *s) {
     uint32_t blocks = s->list->count;
     if (!s->timed) return 0;
     if (ssti_tails_known(s) != ssti_sealed_rows(s)) {
-        return ssti_native_time(h->base + ssti_half_head(s) + (size_t)(h->count - 1) * 8);
+        return ssti_native_time(h->base + (size_t)(h->count - 1) * 8);
     }
     return blocks == 0 ? 0 : ssti_list_at(s->list, blocks - 1)->last_time;
 }
@@ -9874,23 +10448,14 @@ static int ssti_store_end(sst_store *store, uint8_t flags) {
 /* Makes one extent of all, with room to grow where there is memory. Under the lock. */
 static int ssti_extents_join(sst_store *store) {
     const sst_allocator *a = &store->allocator;
-    uint32_t i, n = store->extent_count;
     ssti_extent joined;
-    if (n <= 1) return SST_OK;
+    if (store->extent_count <= 1) return SST_OK;
     if (store->end > SIZE_MAX / 4) return SST_ERR_LIMIT;
-    SSTI_TRY(ssti_grow(a, (void **)&store->retired, &store->retired_capacity,
-                       store->retired_count + n, sizeof joined));
+    SSTI_TRY(ssti_extents_room(store));
     if (ssti_extent_make(a, &joined, (size_t)(store->end + store->end / 2)) != SST_OK) {
         SSTI_TRY(ssti_extent_make(a, &joined, (size_t)store->end));
     }
-    for (i = 0; i < n; i++) {
-        const ssti_extent *e = &store->extents[i];
-        memcpy(joined.data + (size_t)e->base, e->data, e->used);
-        store->retired[store->retired_count++] = *e;
-    }
-    joined.used = (size_t)store->end;
-    store->extents[0] = joined;
-    store->extent_count = 1;
+    ssti_extents_move(store, &joined);
     return SST_OK;
 }
 
@@ -9908,6 +10473,9 @@ SST_API int sst_image(sst_store *store, const void **bytes, size_t *size) {
     }
     if (store->file != NULL) {
         return ssti_store_fail(store, SST_ERR_UNSUPPORTED, SSTI_TEXT("not a memory store"));
+    }
+    if (ssti_atomic_load(&store->retains) != 0) {
+        return ssti_store_fail(store, SST_ERR_UNSUPPORTED, SSTI_TEXT("rows are dropped: sst_save"));
     }
     SSTI_TRY(ssti_store_seal(store, true));
     ssti_lock(&store->lock);
@@ -10021,44 +10589,85 @@ SST_API const char *sst_stream_name(const sst_store *store, uint32_t index) {
     return index < sst_stream_count(store) ? ssti_series_at(store, index)->name : NULL;
 }
 
-/* Upper bound of what the allocator is asked for; sizes are rounded to 16 as an arena does. */
+/* Upper bounds of what the allocator is asked for; sizes are rounded to 16 as an arena does. */
+typedef struct ssti_bound {
+    uint64_t bytes, records;        /* memory but the image's; bytes of records there */
+} ssti_bound;
+
+/* The blocks, of so many rows and slab bytes, that a stream with retain_rows has at most: one more
+ * than it is to keep when the next one is written, and the newest is never dropped. */
+static uint64_t ssti_bound_ring(const sst_stream_desc *desc, uint64_t rows, uint64_t slab) {
+    uint64_t blocks = desc->retain_rows / rows + 3, places = SSTI_CHUNK_FIRST, bytes;
+    if (desc->retain_rows == 0) return 0;
+    if (blocks > UINT64_MAX / 4 / slab) return UINT64_MAX / 4;
+    bytes = blocks * slab + places * sizeof(ssti_block) + 16;
+    for (; places < blocks; places *= 2) {
+        bytes += 2 * places * sizeof(ssti_block) + sizeof(ssti_list) + 32;
+    }
+    return bytes;
+}
+
+static int ssti_bound_stream(const sst_options *o, const sst_stream_desc *desc,
+                             ssti_bound *bound) {
+    ssti_definition d;
+    ssti_series s;
+    uint32_t first, columns, strings, items;
+    uint64_t rows, half;
+    SSTI_TRY(ssti_desc_check(desc, &d));
+    columns = ssti_definition_columns(&d);
+    items = ssti_definition_items(&d);
+    strings = 1 + d.timeline_count + d.field_count;
+    memset(&s, 0, sizeof s);
+    s.row_bytes = d.fixed_bytes + 8 * (uint64_t)d.timeline_count +
+                  4 * (((d.flags & SST_TAGGED) != 0) + items) +
+                  ((d.flags & SST_UNTIMED) == 0 ? 8 : 0) + ((d.flags & SST_KEYED) != 0);
+    s.block_bytes = ssti_desc_block_bytes(desc, o->block_bytes,
+                                          s.row_bytes + items * SSTI_MEAN_FIRST);
+    bound->bytes += sizeof s + sizeof(ssti_list) + ssti_arrays_bytes(&d) + d.text_bytes + 5 * 16 +
+                    ssti_stream_bytes(columns, d.field_count, items);
+    bound->records += 2 * SSTI_RECORD_BYTES + SSTI_STREAM_FIXED_BYTES +
+                      (uint64_t)SSTI_FIELD_BYTES * d.field_count + d.text_bytes + strings;
+    first = s.block_bytes < SSTI_TAIL_FIRST_BYTES || desc->retain_rows != 0
+                ? s.block_bytes : SSTI_TAIL_FIRST_BYTES;
+    if (s.row_bytes <= s.block_bytes / 4) {
+        rows = ssti_half_rows(&s, first);
+        half = rows * s.row_bytes + 64 * columns + 16;
+        if (items != 0) half = 2 * (half + first + 256 * (uint64_t)columns) + 1024;
+        bound->bytes += half * ((o->flags & SST_DEFERRED) != 0 ? 2u : 1u);
+    } else {
+        rows = 1;
+        half = s.row_bytes + 64 * columns;
+    }
+    if (items != 0) {
+        rows = first / (s.row_bytes + items * SSTI_MEAN_FIRST);
+        if (rows < 4) rows = 4;
+    }
+    bound->bytes += ssti_bound_ring(desc, rows, half + half / (SSTI_PIECE_BYTES / 4) + 512 +
+                                                    128 * (uint64_t)columns);
+    return SST_OK;
+}
+
 SST_API size_t sst_memory_bound(const sst_options *options, const sst_stream_desc *streams,
                                 size_t count) {
     sst_options o;
-    uint64_t bytes, records = 4 * SSTI_RECORD_BYTES;
+    ssti_bound bound;
+    uint64_t bytes;
     size_t i;
     if ((options == NULL && !SSTI_HAS_MALLOC) || (streams == NULL && count != 0)) return 0;
     if (ssti_options_check(options, &o) != SST_OK || count > SST_MAX_STREAMS) return 0;
-    bytes = sizeof(sst_store) + 16;
+    bound.bytes = sizeof(sst_store) + 16;
+    bound.records = 4 * SSTI_RECORD_BYTES;
     for (i = 0; i < count; i++) {
-        ssti_definition d;
-        ssti_series s;
-        uint32_t first, columns, strings, tagged, items;
-        if (ssti_desc_check(&streams[i], &d) != SST_OK) return 0;
-        columns = ssti_definition_columns(&d);
-        items = ssti_definition_items(&d);
-        tagged = (d.flags & SST_TAGGED) != 0;
-        strings = 1 + d.timeline_count + d.field_count;
-        memset(&s, 0, sizeof s);
-        s.block_bytes = streams[i].block_bytes != 0 ? streams[i].block_bytes : o.block_bytes;
-        s.row_bytes = d.fixed_bytes + 8 * (uint64_t)d.timeline_count + 4 * (tagged + items) +
-                      ((d.flags & SST_UNTIMED) == 0 ? 8 : 0) + ((d.flags & SST_KEYED) != 0);
-        bytes += sizeof s + sizeof(ssti_list) + ssti_arrays_bytes(&d) + d.text_bytes + 5 * 16 +
-                 ssti_stream_bytes(columns, d.field_count, items);
-        records += 2 * SSTI_RECORD_BYTES + SSTI_STREAM_FIXED_BYTES +
-                   (uint64_t)SSTI_FIELD_BYTES * d.field_count + d.text_bytes + strings;
-        first = s.block_bytes < SSTI_TAIL_FIRST_BYTES ? s.block_bytes : SSTI_TAIL_FIRST_BYTES;
-        if (s.row_bytes <= s.block_bytes / 4) {
-            uint64_t half = ssti_half_rows(&s, first) * s.row_bytes + 64 * columns + 16;
-            if (items != 0) half = 2 * (half + first + 256 * (uint64_t)columns) + 1024;
-            bytes += half * ((o.flags & SST_DEFERRED) != 0 ? 2u : 1u);
-        }
+        if (ssti_bound_stream(&o, &streams[i], &bound) != SST_OK) return 0;
+        if (bound.bytes > SIZE_MAX / 4) return 0;
     }
     /* Chunks of pointers and the table of names double; so does the image's extents. */
-    bytes += (2 * (uint64_t)count + 16) * sizeof(ssti_series *) + 128;
+    bytes = bound.bytes + (2 * (uint64_t)count + 16) * sizeof(ssti_series *) + 128;
     bytes += (8 * (uint64_t)count + 32) * sizeof(ssti_map_slot) + 128;
     bytes += o.block_bytes + 64 + 16 + 8 * sizeof(ssti_extent);
-    if (records > o.block_bytes) bytes += 4 * records;
+    if (bound.records > SSTI_EXTENT_FIRST || bound.records > o.block_bytes) {
+        bytes += 4 * bound.records;
+    }
     return SSTI_NEVER_64(bytes > SIZE_MAX / 2) ? 0 : (size_t)bytes;
 }
 
@@ -10241,6 +10850,7 @@ static void ssti_look_begin(ssti_look *k, ssti_series *series, sst_error *error,
     k->series = series;
     k->error = error;
     k->hint = hint;
+    k->first = ssti_atomic_load(&series->first_block);
     k->rows = ssti_tail_rows(series);
     ssti_look_blocks(k);
     if (k->rows < k->sealed) k->rows = k->sealed;
@@ -10258,15 +10868,6 @@ SSTI_INLINE const ssti_table *ssti_look_quick(ssti_look *k, const sst_stream *st
     k->rows = UINT64_MAX;
     if (k->blocks / 2 >= ssti_atomic_load(&s->table_tried) || *s->store->alive == 0) return NULL;
     return ssti_atomic_load(&s->table);
-}
-
-static int ssti_look_stream(ssti_look *k, sst_stream *stream) {
-    if (*stream->series->store->alive == 0) {
-        return ssti_stream_fail(stream, SST_ERR_STATE, SSTI_FORKED);
-    }
-    ssti_look_begin(k, stream->series, &stream->error, &stream->hint);
-    k->cache = &stream->cache;
-    return SST_OK;
 }
 
 /* ---- copying rows ---- */
@@ -10307,7 +10908,7 @@ static bool ssti_peek_begin(const ssti_half *h, uint64_t row, ssti_peek *p) {
 /* Where a column of it is, and the room for its items. */
 static const uint8_t *ssti_peek_column(const ssti_series *s, const ssti_peek *p, uint32_t column,
                                        uint64_t *room) {
-    size_t at = ssti_half_head(s), place = 0;
+    size_t at = 0, place = 0;
     uint32_t c;
     *room = 0;
     for (c = 0; c <= column; c++) {
@@ -10568,6 +11169,71 @@ static int ssti_time(const ssti_look *k, uint32_t clock, uint64_t row, int64_t *
     return ssti_fetch(k, clock, ssti_one_row(row), (uint8_t *)time);
 }
 
+/* ---- rows that are kept ---- */
+
+/* The first row of the half that has a row, one of the tail; else the first of the tail. */
+static uint64_t ssti_look_half(const ssti_look *k, uint64_t row) {
+    ssti_peek p;
+    if (ssti_peek_begin(&k->series->halves[0], row, &p) ||
+        ssti_peek_begin(&k->series->halves[1], row, &p)) return p.first_row;
+    return k->sealed;
+}
+
+/* The oldest row that retain_time keeps: the one in force when that long ago was, or, of those of
+ * its block or half, the first. Where a time cannot be read, since its row is being sealed and
+ * there is no memory, it is an older one. */
+static uint64_t ssti_look_oldest_time(const ssti_look *look) {
+    uint32_t low = look->first, high = look->blocks;
+    sst_error unused;
+    ssti_look k = *look;
+    uint64_t oldest = high == low ? 0 : ssti_list_at(k.list, low)->first_row, half;
+    int64_t limit, time;
+    k.error = &unused;
+    if (k.rows == 0) return 0;
+    if (k.rows == k.sealed) time = ssti_list_at(k.list, high - 1)->last_time;
+    else if (SSTI_RACE(ssti_time(&k, 0, k.rows - 1, &time) != SST_OK)) return oldest;
+    if (!ssti_retain_limit(k.series, time, &limit)) return oldest;
+    while (low < high) {                /* the last block that begins at or before it */
+        uint32_t middle = low + (high - low) / 2;
+        if (ssti_list_at(k.list, middle)->first_time <= limit) low = middle + 1;
+        else high = middle;
+    }
+    if (low != k.first) oldest = ssti_list_at(k.list, low - 1)->first_row;
+    if (low != k.blocks || k.rows == k.sealed ||
+        SSTI_RACE(ssti_time(&k, 0, k.sealed, &time) != SST_OK) || time > limit) return oldest;
+    half = ssti_look_half(&k, k.rows - 1);
+    if (half > k.sealed && !SSTI_RACE(ssti_time(&k, 0, half, &time) != SST_OK) &&
+        time <= limit) return half;
+    return k.sealed;
+}
+
+/* Notes the oldest row that is kept: what queries see does not depend on when blocks go. */
+static void ssti_look_oldest(ssti_look *k) {
+    const ssti_keep *keep = k->series->keep;
+    uint64_t by_rows = k->rows > keep->rows ? k->rows - keep->rows : 0, by_time = 0;
+    if (keep->time != 0) by_time = ssti_look_oldest_time(k);
+    k->oldest = keep->time == 0 || (keep->rows != 0 && by_rows < by_time) ? by_rows : by_time;
+}
+
+/* Begins a query; where rows are dropped, those that it sees are not, until ssti_look_end. */
+static int ssti_look_stream(ssti_look *k, sst_stream *stream) {
+    if (*stream->series->store->alive == 0) {
+        return ssti_stream_fail(stream, SST_ERR_STATE, SSTI_FORKED);
+    }
+    ssti_atomic_store(&stream->held, (const void *)NULL);
+    ssti_pin(stream);
+    ssti_look_begin(k, stream->series, &stream->error, &stream->hint);
+    k->cache = &stream->cache;
+    if (stream->series->keep != NULL) ssti_look_oldest(k);
+    return SST_OK;
+}
+
+/* Ends it, with this result. */
+static int ssti_look_end(sst_stream *stream, int result) {
+    ssti_unpin(stream);
+    return result;
+}
+
 /* ---- searching ---- */
 
 static int ssti_block_time(const ssti_look *k, uint32_t block, uint32_t clock, uint32_t row,
@@ -10597,9 +11263,6 @@ static void ssti_table_bracket(const ssti_look *k, int64_t time, ssti_bracket *o
     const ssti_table *t = ssti_table_get(k);
     ssti_place place;
     uint64_t low, high, mask;
-    out->block_low = out->row_low = 0;
-    out->block_high = k->blocks - 1;
-    out->row_high = UINT32_MAX;
     if (t == NULL || t->blocks > k->blocks || time < t->first || time > t->last) return;
     if (!ssti_table_find(t, time, &place)) return;
     low = place.low;
@@ -10620,8 +11283,8 @@ static int ssti_rank_block(const ssti_look *k, uint32_t clock, int64_t time, sst
                            uint32_t *rank) {
     uint32_t low = in->block_low, high = in->block_high + 1, step = 1;
     /* The table is only a hint. It is of the main clock; for others all blocks are searched. */
-    while (low != 0 && ssti_list_at(k->list, low)->first_time > time) {
-        low = low > step ? low - step : 0;
+    while (low != k->first && ssti_list_at(k->list, low)->first_time > time) {
+        low = low - k->first > step ? low - step : k->first;
         step *= 2;
     }
     if (high < k->blocks && ssti_list_at(k->list, high)->first_time <= time) high = k->blocks;
@@ -10742,13 +11405,18 @@ static int ssti_rank_sealed(const ssti_look *k, uint32_t clock, int64_t time, ui
     int64_t last;
     *rank = 0;
     if (k->blocks == 0) return SST_OK;
-    memset(&in, 0, sizeof in);
+    in.block_low = k->first;
+    in.row_low = 0;
     in.block_high = k->blocks - 1;
     in.row_high = UINT32_MAX;
     if (clock == 0) ssti_table_bracket(k, time, &in);
     SSTI_TRY(ssti_rank_block(k, clock, time, &in, &n));
     next = n < k->blocks ? ssti_list_at(k->list, n) : NULL;
-    if (n == 0) return next->first_row == 0 ? SST_OK : ssti_rank_gap(k, clock, next, time, rank);
+    if (n == k->first) {
+        if (n == 0 && next->first_row != 0) return ssti_rank_gap(k, clock, next, time, rank);
+        *rank = next->first_row;
+        return SST_OK;
+    }
     b = ssti_list_at(k->list, n - 1);
     *k->hint = n - 1;
     SSTI_TRY(ssti_block_time(k, n - 1, clock, b->rows - 1, &last));
@@ -10763,9 +11431,10 @@ static int ssti_rank_sealed(const ssti_look *k, uint32_t clock, int64_t time, ui
     return ssti_rank_gap(k, clock, next, time, rank);
 }
 
-/* How many rows are at or before a time on a clock whose times do not decrease. Rows that an INDEX
- * knows, but whose blocks are lost, may lie between the blocks and the tail. */
-static int ssti_rank(const ssti_look *k, uint32_t clock, int64_t time, uint64_t *rank) {
+/* How many rows, dropped ones among them, are at or before a time on a clock whose times do not
+ * decrease. Rows that an INDEX knows, but whose blocks are lost, may lie between the blocks and the
+ * tail. */
+static int ssti_rank_all(const ssti_look *k, uint32_t clock, int64_t time, uint64_t *rank) {
     uint64_t claimed = ssti_claimed_rows(k->series, k->sealed), low = claimed, high = k->rows;
     const ssti_block *last = k->blocks == 0 ? NULL : ssti_list_at(k->list, k->blocks - 1);
     int64_t t;
@@ -10801,9 +11470,16 @@ static int ssti_rank(const ssti_look *k, uint32_t clock, int64_t time, uint64_t 
     return ssti_rank_sealed(k, clock, time, rank);
 }
 
-/* How many rows are before a time. */
+/* The same, but that all dropped ones count. */
+static int ssti_rank(const ssti_look *k, uint32_t clock, int64_t time, uint64_t *rank) {
+    int result = ssti_rank_all(k, clock, time, rank);
+    if (*rank < k->oldest) *rank = k->oldest;
+    return result;
+}
+
+/* How many rows are before a time, or dropped. */
 static int ssti_rank_before(const ssti_look *k, uint32_t clock, int64_t time, uint64_t *rank) {
-    *rank = 0;
+    *rank = k->oldest;
     return time == INT64_MIN ? SST_OK : ssti_rank(k, clock, time - 1, rank);
 }
 
@@ -10820,10 +11496,10 @@ static int ssti_find(const ssti_look *k, uint32_t clock, int64_t time, sst_match
     SSTI_TRY(ssti_rank(k, clock, time, &n));
     if (match == SST_NEAREST && k->rows != 0) {
         bool alone = clock == 0 && k->series->strict;
-        *row = n == 0 ? 0 : n - 1;
-        if (n == k->rows || (n == 0 && alone)) return SST_OK;
+        *row = n == k->oldest ? n : n - 1;
+        if (n == k->rows || (n == k->oldest && alone)) return SST_OK;
         SSTI_TRY(ssti_time(k, clock, n, &after));
-        if (n != 0) {
+        if (n != k->oldest) {
             SSTI_TRY(ssti_time(k, clock, n - 1, &before));
             if ((uint64_t)after - (uint64_t)time >= (uint64_t)time - (uint64_t)before) {
                 return SST_OK;
@@ -10835,7 +11511,7 @@ static int ssti_find(const ssti_look *k, uint32_t clock, int64_t time, sst_match
         if (n > *row + 1) *row = n - 1;                 /* times are what they claim to be */
         return SST_OK;
     }
-    if (n == 0) return SST_ERR_NOT_FOUND;
+    if (n == k->oldest) return SST_ERR_NOT_FOUND;
     *row = n - 1;
     if (match == SST_EXACT) {
         SSTI_TRY(ssti_time(k, clock, n - 1, &before));
@@ -11207,7 +11883,8 @@ static int ssti_view_rows(sst_stream *stream, const ssti_look *k, ssti_range row
                 SSTI_TRY(ssti_view_place(k, block, c, rows, &p));
                 ssti_view_column(stream, out, c, p);
             }
-            out->stable = true;
+            out->stable = stream->series->keep == NULL;
+            if (!out->stable) ssti_atomic_store(&stream->held, ssti_slab_of(b));
             return SST_OK;
         }
         rows.first += b->first_row;
@@ -11243,7 +11920,7 @@ static int ssti_view(sst_stream *stream, const ssti_look *k, ssti_range rows, ss
 static int ssti_view_carry(sst_stream *stream, sst_view *out, uint32_t clock, int64_t time) {
     const uint8_t *from = (const uint8_t *)(clock == 0 ? out->times : out->timelines[clock - 1]);
     uint8_t *to = stream->scratch;
-    if (out->stable) {
+    if (out->stable || stream->held != NULL) {
         if (out->count > UINT64_MAX / 16) return SST_ERR_MEMORY;
         SSTI_TRY(ssti_scratch(stream, out->count * 8));
         to = stream->scratch;
@@ -11258,6 +11935,10 @@ static int ssti_view_carry(sst_stream *stream, sst_view *out, uint32_t clock, in
 }
 
 /* ---- the queries ---- */
+
+static int ssti_row_dropped(sst_stream *stream) {
+    return ssti_stream_fail(stream, SST_ERR_NOT_FOUND, SSTI_TEXT("a row that is kept no longer"));
+}
 
 static int ssti_not_found(sst_stream *stream, int result) {
     if (result != SST_ERR_NOT_FOUND) return result;
@@ -11298,12 +11979,12 @@ static int ssti_locate(sst_stream *stream, uint32_t clock, int64_t time, sst_mat
                        uint64_t *row) {
     ssti_look k;
     uint64_t found;
-    int result;
+    int result = SST_OK;
     SSTI_TRY(ssti_look_stream(&k, stream));
-    if (clock != 0) SSTI_TRY(ssti_clock_sorted(stream, &k, clock - 1));
-    result = ssti_find(&k, clock, time, match, &found);
+    if (clock != 0) result = ssti_clock_sorted(stream, &k, clock - 1);
+    if (result == SST_OK) result = ssti_find(&k, clock, time, match, &found);
     if (result == SST_OK) *row = found;
-    return ssti_not_found(stream, result);
+    return ssti_look_end(stream, ssti_not_found(stream, result));
 }
 
 static int ssti_at(sst_stream *stream, int64_t time, sst_view *out) {
@@ -11319,9 +12000,11 @@ static int ssti_at(sst_stream *stream, int64_t time, sst_view *out) {
     }
     SSTI_TRY(ssti_look_stream(&k, stream));
     result = ssti_find(&k, 0, time, SST_AT_OR_BEFORE, &row);
-    if (result == SST_OK) return ssti_view(stream, &k, ssti_one_row(row), out);
+    if (result == SST_OK) {
+        return ssti_look_end(stream, ssti_view(stream, &k, ssti_one_row(row), out));
+    }
     ssti_view_empty(stream, out);
-    return ssti_not_found(stream, result);
+    return ssti_look_end(stream, ssti_not_found(stream, result));
 }
 
 /* The rows of an interval; *carry: the first of them is the one in force before it begins. */
@@ -11334,7 +12017,7 @@ static int ssti_window_rows(const ssti_look *k, uint32_t clock, const int64_t *i
     if (start > end || (open && start == end)) return SST_OK;
     SSTI_TRY(ssti_rank_before(k, clock, start, &rows->first));
     SSTI_TRY(ssti_rank(k, clock, open ? end - 1 : end, &last));
-    if ((flags & SST_CARRY) != 0 && rows->first != 0) {
+    if ((flags & SST_CARRY) != 0 && rows->first != k->oldest) {
         t = INT64_MIN;
         if (rows->first < last) SSTI_TRY(ssti_time(k, clock, rows->first, &t));
         if (rows->first == last || t != start) rows->first--;
@@ -11373,26 +12056,41 @@ static int ssti_window(sst_stream *stream, uint32_t clock, const int64_t *interv
     SSTI_TRY(ssti_look_stream(&k, stream));
     if (clock != 0) result = ssti_clock_sorted(stream, &k, clock - 1);
     if (result == SST_OK) result = ssti_window_rows(&k, clock, interval, flags, &rows);
-    if (result != SST_OK) {
-        ssti_view_empty(stream, out);
-        return result;
-    }
-    SSTI_TRY(ssti_view(stream, &k, rows, out));
-    if ((flags & SST_CARRY) != 0 && rows.count != 0) {
+    if (result == SST_OK) result = ssti_view_rows(stream, &k, rows, out);
+    if (result == SST_OK && (flags & SST_CARRY) != 0 && rows.count != 0) {
         const int64_t *times = clock == 0 ? out->times : out->timelines[clock - 1];
         if (times[0] < interval[0]) result = ssti_view_carry(stream, out, clock, interval[0]);
-        if (result != SST_OK) ssti_view_empty(stream, out);
     }
-    return result;
+    if (result != SST_OK) ssti_view_empty(stream, out);
+    return ssti_look_end(stream, result);
 }
 
 static int ssti_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_view *out) {
     ssti_look k;
     ssti_range rows;
     SSTI_TRY(ssti_look_stream(&k, stream));
+    if (first < k.oldest) {
+        ssti_view_empty(stream, out);
+        return ssti_look_end(stream, ssti_row_dropped(stream));
+    }
     rows.first = first < k.rows ? first : k.rows;
     rows.count = count < k.rows - rows.first ? count : k.rows - rows.first;
-    return ssti_view(stream, &k, rows, out);
+    return ssti_look_end(stream, ssti_view(stream, &k, rows, out));
+}
+
+SST_API uint64_t sst_first_row(const sst_stream *stream) {
+    ssti_look k;
+    ssti_cache cache;
+    sst_error error;
+    uint32_t hint = 0;
+    if (stream == NULL || stream->series->keep == NULL) return 0;
+    memset(&cache, 0, sizeof cache);
+    ssti_lock(&stream->series->store->lock);        /* nothing is dropped meanwhile */
+    ssti_look_begin(&k, stream->series, &error, &hint);
+    k.cache = &cache;                   /* of a store in memory nothing is read */
+    ssti_look_oldest(&k);
+    ssti_unlock(&stream->series->store->lock);
+    return k.oldest;
 }
 
 /* Asks again when it was the index that was wrong. */
@@ -11811,14 +12509,15 @@ static bool ssti_sample_merge(const ssti_look *k, const ssti_samples *in, size_t
 static int ssti_sample(sst_stream *stream, const ssti_samples *in) {
     ssti_look k;
     size_t i, n;
-    SSTI_TRY(ssti_look_stream(&k, stream));
-    for (i = 0; i < in->n; i += n) {
+    int result = ssti_look_stream(&k, stream);
+    if (result != SST_OK) return result;
+    for (i = 0; i < in->n && result == SST_OK; i += n) {
         n = in->n - i < SSTI_SAMPLE_BATCH ? in->n - i : SSTI_SAMPLE_BATCH;
         if (n == SSTI_SAMPLE_BATCH && in->how == SST_SAMPLE_PREVIOUS &&
             ssti_sample_merge(&k, in, i)) continue;
-        SSTI_TRY(ssti_sample_batch(stream, &k, in, i, n));
+        result = ssti_sample_batch(stream, &k, in, i, n);
     }
-    return SST_OK;
+    return ssti_look_end(stream, result);
 }
 
 SST_API int sst_sample(sst_stream *stream, const int64_t *times, size_t n, sst_sampling how,
@@ -11930,19 +12629,34 @@ static int ssti_gather_column(const ssti_look *k, uint32_t column, const int64_t
     return SST_OK;
 }
 
-static int ssti_gather(sst_stream *stream, uint32_t column, const int64_t *rows, size_t n,
-                       uint8_t *values, int64_t *times) {
+/* Are these numbers of rows that are kept, or -1? */
+static int ssti_gather_check(sst_stream *stream, const ssti_look *k, const int64_t *rows,
+                             size_t n) {
     size_t i;
-    ssti_look k;
-    SSTI_TRY(ssti_look_stream(&k, stream));
     for (i = 0; i < n; i++) {
-        if (rows[i] < -1 || (rows[i] >= 0 && (uint64_t)rows[i] >= k.rows)) {
+        if (rows[i] < -1 || (rows[i] >= 0 && (uint64_t)rows[i] >= k->rows)) {
             return ssti_stream_fail(stream, SST_ERR_ARG, SSTI_TEXT("a row beyond the end"));
         }
     }
-    if (values != NULL) SSTI_TRY(ssti_gather_column(&k, column, rows, n, values));
-    if (times != NULL) SSTI_TRY(ssti_gather_column(&k, 0, rows, n, (uint8_t *)times));
+    for (i = 0; i < n && k->oldest != 0; i++) {
+        if (rows[i] >= 0 && (uint64_t)rows[i] < k->oldest) return ssti_row_dropped(stream);
+    }
     return SST_OK;
+}
+
+static int ssti_gather(sst_stream *stream, uint32_t column, const int64_t *rows, size_t n,
+                       uint8_t *values, int64_t *times) {
+    ssti_look k;
+    int result;
+    SSTI_TRY(ssti_look_stream(&k, stream));
+    result = ssti_gather_check(stream, &k, rows, n);
+    if (result == SST_OK && values != NULL) {
+        result = ssti_gather_column(&k, column, rows, n, values);
+    }
+    if (result == SST_OK && times != NULL) {
+        result = ssti_gather_column(&k, 0, rows, n, (uint8_t *)times);
+    }
+    return ssti_look_end(stream, result);
 }
 
 /* Values of one field, and times. */
@@ -12140,46 +12854,62 @@ static int ssti_replay_run(const ssti_look *k, uint64_t row, ssti_range *run) {
 #define SSTI_REPLAY_COPY 65536u         /* bytes copied at once where rows are not lent in place */
 #endif
 
-/* Gives the lane a view that begins or ends with a row. *bad: rows that cannot be read, when
+/* The row that comes next in a direction. */
+SSTI_INLINE uint64_t ssti_lane_row(const ssti_lane *lane, bool forwards) {
+    return forwards ? lane->row : lane->row - 1;
+}
+
+/* Gives the lane a view that begins or ends with that row. *bad: rows that cannot be read, when
  * SST_ERR_CORRUPT. */
-static int ssti_replay_view(ssti_lane *lane, uint64_t row, bool forwards, ssti_range *bad) {
+static int ssti_replay_part(ssti_lane *lane, const ssti_look *k, bool forwards, ssti_range *bad) {
     const ssti_series *s = lane->stream->series;
-    uint64_t most = SSTI_REPLAY_COPY, behind;
+    uint64_t most = SSTI_REPLAY_COPY, behind, row;
     ssti_range part;
-    ssti_look k;
-    int result = ssti_look_stream(&k, lane->stream);
-    lane->view.count = 0;
-    if (SSTI_NEVER(result != SST_OK)) return result;    /* it is no child: that was looked at */
-    if (row >= k.rows) return SST_ERR_NOT_FOUND;
-    SSTI_TRY(ssti_replay_run(&k, row, bad));
+    if (forwards && lane->row < k->oldest) lane->row = k->oldest;   /* dropped meanwhile */
+    row = ssti_lane_row(lane, forwards);
+    if (row >= k->rows || row < k->oldest) return SST_ERR_NOT_FOUND;
+    SSTI_TRY(ssti_replay_run(k, row, bad));
     behind = row + 1 - bad->first;      /* rows up to this one */
     if (forwards) bad->first = row;
     bad->count = forwards ? bad->count - (behind - 1) : behind;
-    if (s->store->direct && row < k.sealed) most = SSTI_PIECE_BYTES;
+    if (bad->first < k->oldest) {
+        bad->count -= k->oldest - bad->first;
+        bad->first = k->oldest;
+    }
+    if (s->store->direct && row < k->sealed) most = SSTI_PIECE_BYTES;
     most = most < s->row_bytes ? 1 : most / s->row_bytes;
     part = *bad;
     if (part.count > most) {
         if (!forwards) part.first += part.count - most;
         part.count = most;
     }
-    if (row >= k.sealed) *bad = part;
-    return ssti_view(lane->stream, &k, part, &lane->view);
+    if (row >= k->sealed) *bad = part;
+    return ssti_view(lane->stream, k, part, &lane->view);
+}
+
+static int ssti_replay_view(ssti_lane *lane, bool forwards, ssti_range *bad) {
+    ssti_look k;
+    int result = ssti_look_stream(&k, lane->stream);
+    lane->view.count = 0;
+    if (SSTI_NEVER(result != SST_OK)) return result;    /* it is no child: that was looked at */
+    return ssti_look_end(lane->stream, ssti_replay_part(lane, &k, forwards, bad));
 }
 
 /* Sees to it that the view holds the row that comes next in a direction, and notes its time.
  * SST_ERR_NOT_FOUND: there is none. SST_ERR_CORRUPT: the cursor steps over what cannot be read. */
 static int ssti_replay_load(ssti_lane *lane, bool forwards) {
-    uint64_t row = forwards ? lane->row : lane->row - 1;
+    uint64_t row = ssti_lane_row(lane, forwards);
     if (*lane->stream->series->store->alive == 0) {
         return ssti_stream_fail(lane->stream, SST_ERR_STATE, SSTI_FORKED);
     }
     if (!forwards && lane->row == 0) return SST_ERR_NOT_FOUND;
     if (row - lane->view.first_row >= lane->view.count) {
         ssti_range bad;
-        int result = ssti_replay_view(lane, row, forwards, &bad);
-        if (ssti_again(lane->stream, result)) result = ssti_replay_view(lane, row, forwards, &bad);
+        int result = ssti_replay_view(lane, forwards, &bad);
+        if (ssti_again(lane->stream, result)) result = ssti_replay_view(lane, forwards, &bad);
         if (result == SST_ERR_CORRUPT) lane->row = forwards ? bad.first + bad.count : bad.first;
         if (result != SST_OK) return result;
+        row = ssti_lane_row(lane, forwards);
     }
     lane->time = lane->view.times[row - lane->view.first_row];
     return SST_OK;
@@ -12219,7 +12949,11 @@ static bool ssti_replay_more(const sst_replay *r) {
     size_t i;
     for (i = r->waiting; i < r->n && r->forwards; i++) {
         const ssti_lane *lane = &r->lanes[r->heap[i]];
-        if (ssti_series_rows(lane->stream->series) > lane->row) return true;
+        uint64_t rows;
+        ssti_pin(lane->stream);
+        rows = ssti_series_rows(lane->stream->series);
+        ssti_unpin(lane->stream);
+        if (rows > lane->row) return true;
     }
     return false;
 }
@@ -12297,24 +13031,23 @@ SST_API int sst_replay_prev(sst_replay *replay, size_t *stream, sst_view *row) {
 /* How many rows of the lane are before a time: counted at once, since another thread may append. */
 static int ssti_replay_rank(ssti_lane *lane, int64_t time) {
     ssti_look k;
+    lane->view.count = 0;               /* a query ends it */
     SSTI_TRY(ssti_look_stream(&k, lane->stream));
-    return ssti_rank_before(&k, 0, time, &lane->sought);
+    return ssti_look_end(lane->stream, ssti_rank_before(&k, 0, time, &lane->sought));
 }
 
 SST_API int sst_replay_seek(sst_replay *replay, int64_t time) {
     size_t i;
     if (replay == NULL) return SST_ERR_ARG;
+    replay->ready = false;
     for (i = 0; i < replay->n; i++) {
         ssti_lane *lane = &replay->lanes[i];
         int result = ssti_replay_rank(lane, time);
         if (ssti_again(lane->stream, result)) result = ssti_replay_rank(lane, time);
         if (result != SST_OK) return result;
     }
-    for (i = 0; i < replay->n; i++) {
-        replay->lanes[i].row = replay->lanes[i].sought;
-        replay->lanes[i].view.count = 0;
-    }
-    replay->ready = replay->given = false;
+    for (i = 0; i < replay->n; i++) replay->lanes[i].row = replay->lanes[i].sought;
+    replay->given = false;
     return SST_OK;
 }
 
@@ -12402,6 +13135,10 @@ static void ssti_desc_of(const ssti_series *s, sst_stream_desc *desc) {
     for (i = 0; i < s->timeline_count; i++) desc->timelines[i] = s->timelines[i];
     desc->time_unit = s->unit;
     desc->block_bytes = s->block_bytes == s->store->block_bytes ? 0 : s->block_bytes;
+    if (s->keep != NULL) {
+        desc->retain_rows = s->keep->rows;
+        desc->retain_time = s->keep->time;
+    }
 }
 
 SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uint64_t *rows,
@@ -12410,16 +13147,21 @@ SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uin
     ssti_cache cache;               /* any thread may ask: nothing of the handle is used */
     sst_error error;
     uint32_t hint = 0;
+    bool retained;
     int result;
     if (stream == NULL) return SST_ERR_ARG;
     if (*stream->series->store->alive == 0) return SST_ERR_STATE;
     memset(&cache, 0, sizeof cache);
+    retained = stream->series->keep != NULL;
+    if (retained) ssti_lock(&stream->series->store->lock);      /* nothing is dropped meanwhile */
     ssti_look_begin(&k, stream->series, &error, &hint);
     k.cache = &cache;
     if (desc != NULL) ssti_desc_of(stream->series, desc);
     if (rows != NULL) *rows = k.rows;
-    result = ssti_edge_time(&k, 0, first_time);
+    if (retained) ssti_look_oldest(&k);
+    result = ssti_edge_time(&k, k.oldest, first_time);
     if (result == SST_OK) result = ssti_edge_time(&k, k.rows - 1, last_time);
+    if (retained) ssti_unlock(&stream->series->store->lock);
     ssti_free(&stream->series->store->allocator, cache.bytes, cache.capacity);
     return result;
 }
@@ -12474,25 +13216,46 @@ static void ssti_audit_lost(ssti_audit *a, uint32_t at, uint64_t first_row) {
     a->gap_open = false;
 }
 
-/* Checks every column of a block. */
-static void ssti_audit_columns(ssti_audit *a, const ssti_walk *w) {
-    const ssti_header *h = &w->header;
+/* Checks every column of a block: of the file, or where it is in memory. */
+static void ssti_audit_columns(ssti_audit *a, uint64_t offset, const ssti_header *h,
+                               const uint8_t *record) {
     ssti_directory d;
     ssti_range rows;
     uint32_t i;
     rows.first = h->first_row;
     rows.count = h->rows;
-    if (!w->sound || !ssti_directory_open(&d, a->store, w->offset, h, NULL)) {
-        ssti_audit_note(a, h->stream, w->offset, SSTI_RECORD_BYTES + h->payload, rows);
+    if (!ssti_directory_open(&d, a->store, offset, h, record) || !ssti_directory_sound(&d, h)) {
+        ssti_audit_note(a, h->stream, offset, SSTI_RECORD_BYTES + h->payload, rows);
         return;
     }
     for (i = 0; i < d.count; i++) {
         ssti_entry e;
         if (ssti_directory_check(&d, i)) continue;
         if (ssti_directory_entry(&d, i, &e)) {
-            ssti_audit_note(a, h->stream, w->offset + e.offset, e.stored, rows);
+            ssti_audit_note(a, h->stream, offset + e.offset, e.stored, rows);
         } else {
-            ssti_audit_note(a, h->stream, w->offset, SSTI_RECORD_BYTES + h->payload, rows);
+            ssti_audit_note(a, h->stream, offset, SSTI_RECORD_BYTES + h->payload, rows);
+        }
+    }
+}
+
+/* Checks the blocks of a stream whose rows are dropped, which are not in the image. */
+static void ssti_audit_retained(ssti_audit *a, const ssti_series *s) {
+    uint32_t i;
+    for (i = s->first_block; i != s->list->count; i++) {
+        const ssti_block *b = ssti_list_at(s->list, i);
+        ssti_header h;
+        ssti_range rows;
+        rows.first = b->first_row;
+        rows.count = b->rows;
+        a->report->records++;
+        a->report->rows += b->rows;
+        if (ssti_header_decode(b->data, b->offset, &h) && h.first_row == b->first_row &&
+            h.rows == b->rows) {
+            a->report->bytes += SSTI_RECORD_BYTES + h.payload;
+            ssti_audit_columns(a, b->offset, &h, b->data);
+        } else {
+            ssti_audit_note(a, s->number, b->offset, SSTI_RECORD_BYTES, rows);
         }
     }
 }
@@ -12506,7 +13269,7 @@ static void ssti_audit_block(ssti_audit *a, const ssti_walk *w) {
         ssti_audit_lost(a, at, h->first_row);
         a->next[at] = h->first_row + h->rows;
     }
-    ssti_audit_columns(a, w);
+    ssti_audit_columns(a, w->offset, h, NULL);
 }
 
 static void ssti_audit_file(ssti_audit *a) {
@@ -12533,7 +13296,9 @@ static void ssti_audit_file(ssti_audit *a) {
         }
     }
     for (i = 0; i < store->series_count; i++) {
-        ssti_audit_lost(a, i, ssti_sealed_rows(ssti_series_at(store, i)));
+        const ssti_series *s = ssti_series_at(store, i);
+        if (s->keep != NULL) ssti_audit_retained(a, s);
+        else ssti_audit_lost(a, i, ssti_sealed_rows(s));
     }
     ssti_audit_close_gap(a);
 }
@@ -12865,7 +13630,7 @@ static int ssti_copy_block(ssti_copy *c) {
     c->n = ssti_block_layout(c->to, &payload);
     for (i = c->to->column_count; i < c->n; i++) pieces += c->entries[i].stored;
     c->pieces_bytes = (size_t)pieces + 1;
-    SSTI_TRY(ssti_list_room(c->to->list, a));
+    SSTI_TRY(ssti_block_room(c->to));
     c->pieces = (uint8_t *)ssti_alloc_zero(a, c->pieces_bytes);
     if (c->pieces == NULL) return SST_ERR_MEMORY;
     result = ssti_copy_write(c, payload);
@@ -12915,14 +13680,14 @@ typedef struct ssti_copying {
     int64_t interval[2];
 } ssti_copying;
 
-/* Copies rows of a stream. */
-static int ssti_copy_rows(sst_stream *in, ssti_series *to, const ssti_copying *how) {
+/* Copies the rows that a look sees. */
+static int ssti_copy_rows(const ssti_look *from, ssti_series *to, const ssti_copying *how) {
     uint64_t most = how->block_bytes / to->row_bytes, widest = 0, at;
     ssti_range all;
     ssti_copy c;
     uint32_t i;
     memset(&c, 0, sizeof c);
-    SSTI_TRY(ssti_look_stream(&c.from, in));
+    c.from = *from;
     c.to = to;
     c.entries = to->entries;
     for (i = 0; i < to->column_count; i++) {
@@ -12933,8 +13698,8 @@ static int ssti_copy_rows(sst_stream *in, ssti_series *to, const ssti_copying *h
     if (most > UINT32_MAX) most = UINT32_MAX;
     if (widest < SSTI_COPY_BYTES) widest = SSTI_COPY_BYTES;
     SSTI_TRY(ssti_staging_room(to->store, (size_t)widest + 2 * SSTI_PAGE_BYTES));
-    all.first = 0;
-    all.count = c.from.rows;
+    all.first = from->oldest;
+    all.count = from->rows - from->oldest;
     if (how->some && to->timed) SSTI_TRY(ssti_window_rows(&c.from, 0, how->interval, 0, &all));
     for (at = 0; at < all.count; at += c.rows.count) {
         int result;
@@ -12965,13 +13730,19 @@ static int ssti_copy_stream(sst_store *source, uint32_t index, sst_store *target
     ssti_series *s = ssti_series_at(source, index);
     sst_stream *in, *out = NULL;
     sst_stream_desc desc;
+    ssti_look from;
     int result = sst_stream_open(source, s->name, &in);
     if (result != SST_OK) return result;
     ssti_desc_of(s, &desc);
+    desc.retain_rows = 0;
+    desc.retain_time = 0;
     result = sst_stream_create(target, &desc, &out);
     if (result == SST_OK && !SSTI_NEVER(out == NULL)) {
         result = ssti_copy_metas(&s->metas, NULL, out);
-        if (result == SST_OK) result = ssti_copy_rows(in, out->series, how);
+        if (result == SST_OK) result = ssti_look_stream(&from, in);
+        if (result == SST_OK) {
+            result = ssti_look_end(in, ssti_copy_rows(&from, out->series, how));
+        }
         if (result == SST_OK && s->finished != 0) result = sst_stream_finish(out);
     }
     sst_stream_close(in);
@@ -13002,7 +13773,9 @@ static int ssti_copy_once(sst_store *source, const char *path, const sst_options
     for (i = 0; i < n && result == SST_OK; i++) {
         result = ssti_copy_stream(source, i, target, how);
     }
-    if (result == SST_OK) return sst_close(target);
+    if (result == SST_OK && *target->alive == 0) result = SST_ERR_STATE;    /* a forked child */
+    if (result == SST_OK) result = ssti_file_finish(target);
+    if (result == SST_OK) return ssti_store_free(target);
     if (sst_abort(target) == SST_ERR_STATE) (void)sst_close(target);    /* in a forked child */
     return result;
 }
@@ -13032,6 +13805,10 @@ SST_API int sst_compact(sst_store *source, const char *path, const sst_options *
     ssti_copying how;
     if (source == NULL) return SST_ERR_ARG;
     if (*source->alive == 0) return ssti_store_fail(source, SST_ERR_STATE, SSTI_FORKED);
+    if (ssti_atomic_load(&source->retains) != 0) {
+        return ssti_store_fail(source, SST_ERR_UNSUPPORTED,
+                               SSTI_TEXT("rows are dropped: sst_save"));
+    }
     memset(&how, 0, sizeof how);
     return ssti_copy_store(source, path, options, &how);
 }
@@ -13097,6 +13874,7 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
 #undef SSTI_INLINE
 #undef SSTI_BIG_ENDIAN
 #undef SSTI_TSAN
+#undef SSTI_HAS_INT128
 #undef SSTI_INDEX_BLOCKS
 #undef SSTI_TABLE_MIN_BLOCKS
 #undef SSTI_TAIL_FIRST_BYTES
@@ -13109,6 +13887,8 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
 #undef ssti_atomic_swap
 #undef ssti_atomic_or
 #undef ssti_atomic_claim
+#undef ssti_atomic_say
+#undef ssti_atomic_hear
 #undef ssti_fence_acquire
 #undef ssti_fence_release
 #undef ssti_word_load
@@ -13129,6 +13909,9 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
 #undef SSTI_CRC_SLICES
 #undef SSTI_CRC_TARGET
 #undef ssti_crc_word
+#undef SSTI_EXTENT_FIRST
+#undef SSTI_BUFFER_FROM
+#undef SSTI_BUFFER_RESERVE
 #undef SSTI_RECORD_BYTES
 #undef SSTI_ENTRY_BYTES
 #undef SSTI_PAGE_BYTES
@@ -13139,6 +13922,12 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
 #undef SSTI_PIECE_BYTES
 #undef SSTI_LIVE_LENGTH
 #undef SSTI_CHUNKS
+#undef SSTI_SERIES_CHUNKS
+#undef SSTI_LIST_CHUNKS
+#undef ssti_ring_clear
+#undef ssti_rows_now
+#undef ssti_retain
+#undef ssti_slab_begin
 #undef SSTI_CHUNK_FIRST
 #undef SSTI_CHUNK_ITEMS
 #undef SSTI_RESERVE_MAX
@@ -13162,6 +13951,9 @@ SST_API int sst_save(sst_store *store, const char *path, int64_t start, int64_t 
  * >>history  What changed.
  * ============================================================================================
  *
+ * 0.6.0  Retention: retain_rows and retain_time. The image of a memory store grows in one piece.
+ *        Who only records forgets the blocks that an INDEX has. sst_compact and sst_save leave
+ *        nothing behind when closing the copy fails.
  * 0.5.0  Every kind of row: several fields, ragged ones, text and bytes, tags, keys, rows without
  *        times or with equal ones; sst_append_n, sst_sample_field, sst_gather_field; sst_save.
  * 0.4.0  sst_snapshot, sst_replay, sst_buf. Time tables have tables of crowded buckets. Single

@@ -18,8 +18,9 @@ mkdir -p "$TOP"
 
 # Programs that valgrind would take minutes for, or that live from threads and processes that run
 # side by side. The slowest of the others are left out of short runs.
-valgrind_skip=" test_threads test_kill test_live test_file test_model_file test_session "
-valgrind_skip="$valgrind_skip test_crash test_branches_io test_tool test_damage test_replay "
+valgrind_skip=" test_threads test_kill test_live test_retain test_file test_model_file "
+valgrind_skip="$valgrind_skip test_session test_crash test_branches_io test_tool test_damage "
+valgrind_skip="$valgrind_skip test_replay "
 # Those that are worth optimising for it. The others are what `make test` has built.
 valgrind_long=" test_model test_model_pieces test_ragged test_search test_fault test_fields "
 valgrind_long="$valgrind_long test_query test_alloc test_stream test_compact test_branches_ragged "
@@ -81,8 +82,9 @@ if [ -n "$compiler" ]; then
     case $compiler in clang) cxx=clang++ ;; gcc) cxx=g++ ;; *) cxx=${CXX:-c++} ;; esac
     echo "sanitizers: $compiler $flags"
     # What does not run for long is not optimised: that would take most of the time there is.
-    BUILD=$TOP/asan CC=$compiler CXX=$cxx LONG_CFLAGS=$flags RACE_CFLAGS="$flags -O0" \
-        TEST_CFLAGS="$flags -O0" TEST_CXXFLAGS="$flags -O0" \
+    level=$(awk -v scale="$SCALE" 'BEGIN { print scale < 0.3 ? "-O0" : "-O1" }')
+    BUILD=$TOP/asan CC=$compiler CXX=$cxx LONG_CFLAGS=$flags RACE_CFLAGS="$flags $level" \
+        TEST_CFLAGS="$flags $level" TEST_CXXFLAGS="$flags $level" \
         sh tests/build.sh tests examples tools
     ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
     UBSAN_OPTIONS=print_stacktrace=1
@@ -117,7 +119,7 @@ if [ -f tests/test_threads.c ]; then
     done
     if [ -n "$compiler" ]; then
         set -- "$TOP/tsan/tests/test_threads" "$TOP/tsan/tests/test_live" \
-            "$TOP/tsan/tests/test_kill"
+            "$TOP/tsan/tests/test_kill" "$TOP/tsan/tests/test_retain"
         BUILD=$TOP/tsan CC=$compiler RACE_CFLAGS=$flags sh tests/build.sh "$@"
         TSAN_OPTIONS=halt_on_error=1 phase tsan sh tests/run.sh -n tsan \
             -o "$TOP/tsan/run" -t "$seconds" -w "$wrapper" "$@"

@@ -86,6 +86,9 @@ typedef struct model_stream {
     uint32_t repeats;           /* with SST_EQUAL_TIMES: of 32 rows, those with the time before */
     uint64_t rows, capacity;
     uint64_t sealed;            /* rows known to be in blocks */
+    uint64_t retain_rows;       /* as the description says */
+    int64_t retain_time;
+    uint64_t first;             /* the oldest row that is kept: see model_refresh */
     int64_t *times;             /* untimed: anything */
     int64_t *line[SST_MAX_TIMELINES];
     uint32_t *tags;             /* untagged: 0 */
@@ -356,6 +359,8 @@ static inline void model_describe(const model_stream *m, sst_stream_desc *desc, 
     desc->flags = m->flags;
     desc->time_unit = m->unit;
     desc->block_bytes = m->block_bytes;
+    desc->retain_rows = m->retain_rows;
+    desc->retain_time = m->retain_time;
     for (i = 0; i < m->lines; i++) desc->timelines[i] = names[i];
     if (!m->described) {
         desc->flags |= model_field_flags(&m->field[0]);
@@ -778,6 +783,42 @@ static inline int64_t model_find(const int64_t *times, uint64_t rows, int64_t ti
     return after;
 }
 
+/* The same among the rows of a stream that are kept. */
+static inline int64_t model_search(const model_stream *m, const int64_t *times, int64_t time,
+                                   sst_match match) {
+    int64_t row;
+    if (m->rows == 0) return -1;
+    row = model_find(times + m->first, m->rows - m->first, time, match);
+    return row < 0 ? -1 : row + (int64_t)m->first;
+}
+
+static inline bool model_retained(const model_stream *m) {
+    return m->retain_rows != 0 || m->retain_time != 0;
+}
+
+/* Notes which rows are kept: the newest retain_rows, or those in force in retain_time. Of the
+ * latter at most a block more, and how many depends on where blocks end, which is asked for. */
+static inline void model_refresh(model_stream *m, sst_stream *handle) {
+    uint64_t first = sst_first_row(handle), least = 0, by_rows = 0, row, block;
+    if (m->rows > m->retain_rows) by_rows = m->rows - m->retain_rows;
+    if (!model_retained(m)) by_rows = 0;
+    if (m->retain_time == 0) {
+        MODEL_INT(first, by_rows);
+        m->first = by_rows;
+        return;
+    }
+    for (row = 0; row < m->rows; row++) {
+        int64_t newest = m->times[m->rows - 1];
+        if (newest < INT64_MIN + m->retain_time) break;
+        if (m->times[row] <= newest - m->retain_time) least = row;
+    }
+    if (m->retain_rows != 0 && by_rows < least) least = by_rows;
+    block = (m->block_bytes != 0 ? m->block_bytes : m->large) / (m->row_bytes + 1) + 4;
+    MODEL(first <= least && first >= m->first);
+    if (!m->ragged) MODEL(least - first <= block);
+    m->first = first;
+}
+
 /* Rows of an answer. carried: -1 none; 0 the first row's time is `start`, 1 + k its time on
  * timeline k is. */
 typedef struct model_range {
@@ -791,12 +832,12 @@ static inline model_range model_window(const model_stream *m, int line, int64_t 
                                        uint32_t flags) {
     const int64_t *times = line < 0 ? m->times : m->line[line];
     model_range range = {0, 0, -1, start};
-    uint64_t first = 0, stop = 0;
+    uint64_t first = m->first, stop = m->first;
     bool half_open = (flags & SST_HALF_OPEN) != 0;
     if (start > end || (half_open && start == end)) return range;
     while (first < m->rows && times[first] < start) first++;
     while (stop < m->rows && (times[stop] < end || (!half_open && times[stop] == end))) stop++;
-    if ((flags & SST_CARRY) && first > 0 && !(first < m->rows && times[first] == start)) {
+    if ((flags & SST_CARRY) && first > m->first && !(first < m->rows && times[first] == start)) {
         first--;
         range.carried = line + 1;
     }
@@ -981,7 +1022,8 @@ static inline bool model_check_view(const model_source *s, const sst_view *view,
     for (k = 0; k < SST_MAX_TIMELINES; k++) hold.line[k] = view->timelines[k];
     if (!MODEL(model_same_rows(&hold))) return false;
     if (range->carried >= 0 && !MODEL(!view->stable)) return false;
-    if (one_block && s->aligned && !MODEL(view->stable)) return false;
+    if (model_retained(m) && range->count != 0 && !MODEL(!view->stable)) return false;
+    if (one_block && s->aligned && !model_retained(m) && !MODEL(view->stable)) return false;
     if (view->stable && range->count > 0 && s->holds != NULL) {
         s->holds->at[s->holds->next++ % MODEL_HOLDS] = hold;
     }
@@ -1021,7 +1063,7 @@ static inline void model_query_locate(const model_source *s, uint64_t *random) {
     sst_match match = (sst_match)test_below(random, 4);
     uint64_t row = 0xA5A5A5A5u;
     int result = sst_locate(s->handle, time, match, &row);
-    want = model_find(m->times, m->rows, time, match);
+    want = model_search(m, m->times, time, match);
     MODEL_INT(result, want < 0 ? SST_ERR_NOT_FOUND : SST_OK);
     MODEL_INT(row, want < 0 ? (int64_t)0xA5A5A5A5u : want);
 }
@@ -1029,7 +1071,7 @@ static inline void model_query_locate(const model_source *s, uint64_t *random) {
 static inline void model_query_at(const model_source *s, uint64_t *random) {
     const model_stream *m = s->model;
     int64_t time = model_pick_time(m->times, m->rows, random);
-    int64_t want = model_find(m->times, m->rows, time, SST_AT_OR_BEFORE);
+    int64_t want = model_search(m, m->times, time, SST_AT_OR_BEFORE);
     model_range range = {(uint64_t)want, 1, -1, 0};
     sst_view view;
     int result;
@@ -1074,6 +1116,11 @@ static inline void model_query_slice(const model_source *s, uint64_t *random) {
     if (test_below(random, 20) == 0) first = UINT64_MAX - test_below(random, 2);
     range.first = first;
     if (first < m->rows) range.count = count < m->rows - first ? count : m->rows - first;
+    if (first < m->first) {
+        MODEL_INT(sst_slice(s->handle, first, count, &view), SST_ERR_NOT_FOUND);
+        model_check_empty(m, &view);
+        return;
+    }
     if (!MODEL_INT(sst_slice(s->handle, first, count, &view), SST_OK)) return;
     model_check_view(s, &view, &range);
 }
@@ -1131,7 +1178,7 @@ static inline void model_query_sample(const model_source *s, uint64_t *random) {
     }
     for (i = 0; i < n; i++) {
         const uint8_t *got = values + i * cell;
-        want = model_find(m->times, m->rows, times[i], matches[how]);
+        want = model_search(m, m->times, times[i], matches[how]);
         if (want_rows) MODEL_INT(rows[i], want);
         if (!want_values) continue;
         if (linear) {
@@ -1150,6 +1197,8 @@ static inline void model_query_gather_bad(const model_source *s, uint64_t *rando
     const model_stream *m = s->model;
     uint32_t field = (uint32_t)test_below(random, m->fields);
     int64_t rows[3] = {-1, -1, -1}, times[3], bad[4];
+    bool dropped = m->first != 0 && test_below(random, 2) == 0;
+    int want = dropped ? SST_ERR_NOT_FOUND : SST_ERR_ARG;
     size_t size = 3 * m->field[field].row_bytes, i;
     uint8_t *values = (uint8_t *)model_memory(size);
     bad[0] = (int64_t)m->rows;
@@ -1157,15 +1206,16 @@ static inline void model_query_gather_bad(const model_source *s, uint64_t *rando
     bad[2] = INT64_MAX;
     bad[3] = INT64_MIN;
     for (i = 0; i < 3 && m->rows > 0; i++) rows[i] = (int64_t)test_below(random, m->rows);
-    rows[test_below(random, 3)] = bad[test_below(random, 4)];
+    rows[test_below(random, 3)] = dropped ? (int64_t)test_below(random, m->first)
+                                          : bad[test_below(random, 4)];
     memset(values, 0xA5, size);
     memset(times, 0xA5, sizeof times);
     if (field > 0) {
         MODEL_INT(sst_gather_field(s->handle, field, rows, 3, values),
-                  m->field[field].ragged ? SST_ERR_TYPE : SST_ERR_ARG);
+                  m->field[field].ragged ? SST_ERR_TYPE : want);
     } else {
         MODEL_INT(sst_gather(s->handle, rows, 3, m->field[0].ragged ? NULL : values,
-                             model_timed(m) ? times : NULL), SST_ERR_ARG);
+                             model_timed(m) ? times : NULL), want);
     }
     for (i = 0; i < size; i++) MODEL(values[i] == 0xA5);
     for (i = 0; i < 3; i++) MODEL(times[i] == (int64_t)0xA5A5A5A5A5A5A5A5u);
@@ -1183,7 +1233,10 @@ static inline void model_query_gather(const model_source *s, uint64_t *random) {
     int64_t rows[MODEL_TIMES], times[MODEL_TIMES];
     uint8_t *values = (uint8_t *)model_memory(n * cell);
     int result;
-    for (i = 0; i < n; i++) rows[i] = (int64_t)test_below(random, m->rows + 1) - 1;
+    for (i = 0; i < n; i++) {
+        rows[i] = (int64_t)test_below(random, m->rows - m->first + 1) - 1;
+        if (rows[i] >= 0) rows[i] += (int64_t)m->first;
+    }
     if (!whole) result = sst_gather_field(s->handle, field, rows, n, values);
     else result = sst_gather(s->handle, rows, n, want_values ? values : NULL,
                              want_times ? times : NULL);
@@ -1208,7 +1261,7 @@ static inline int model_merge(const model_source *s, size_t n, const uint64_t *n
     for (i = 0; i < n; i++) {
         const model_stream *m = s[i].model;
         int64_t time;
-        if (back ? next[i] == 0 : next[i] == m->rows) continue;
+        if (back ? next[i] == m->first : next[i] == m->rows) continue;
         time = m->times[back ? next[i] - 1 : next[i]];
         if (place >= 0 && (back ? time < best : time >= best)) continue;
         place = (int)i;
@@ -1240,7 +1293,7 @@ static inline void model_replay_seek(const model_source *s, size_t n, int64_t ti
     size_t i;
     for (i = 0; i < n; i++) {
         const model_stream *m = s[i].model;
-        int64_t row = model_find(m->times, m->rows, time, SST_AT_OR_AFTER);
+        int64_t row = model_search(m, m->times, time, SST_AT_OR_AFTER);
         next[i] = row < 0 ? m->rows : (uint64_t)row;
     }
 }
@@ -1279,7 +1332,7 @@ static inline void model_query_snapshot(const model_source *s, size_t n, uint64_
     for (i = 0; i < n; i++) {
         model_range range = {0, 1, -1, 0};
         for (k = 0; k < 2; k++) {
-            want = model_find(s[i].model->times, s[i].model->rows, times[k], SST_AT_OR_BEFORE);
+            want = model_search(s[i].model, s[i].model->times, times[k], SST_AT_OR_BEFORE);
             MODEL_INT(rows[k * n + i], want);
         }
         if (rows[i] < 0) {
@@ -1318,7 +1371,7 @@ static inline void model_query_untimed(const model_source *s, uint64_t *random) 
                            (sst_sampling)test_below(random, 3), NULL, &row,
                            test_below(random, 2) == 0), SST_ERR_STATE);
     MODEL_INT(row, -7);
-    if (m->rows > 0) row = 0;
+    if (m->rows > 0) row = (int64_t)m->first;
     else row = -1;
     MODEL_INT(sst_gather(s->handle, &row, 1, NULL, &time), SST_ERR_STATE);
     MODEL_INT(sst_snapshot(&s->handle, 1, time, &view), SST_ERR_STATE);
@@ -1344,7 +1397,7 @@ static inline void model_query_locate_on(const model_source *s, uint64_t *random
         MODEL_INT(result, SST_ERR_ORDER);
         return;
     }
-    want = model_find(m->line[line], m->rows, time, match);
+    want = model_search(m, m->line[line], time, match);
     MODEL_INT(result, want < 0 ? SST_ERR_NOT_FOUND : SST_OK);
     MODEL_INT(row, want < 0 ? (int64_t)0xA5A5A5A5u : want);
 }
@@ -1403,7 +1456,7 @@ static inline void model_query_info(const model_source *s) {
     if (!MODEL_INT(sst_stream_info(s->handle, &desc, &rows, &first, &last), SST_OK)) return;
     model_describe(m, &want, field);
     MODEL_INT(rows, m->rows);
-    MODEL_INT(first, times ? m->times[0] : 0);
+    MODEL_INT(first, times ? m->times[m->first] : 0);
     MODEL_INT(last, times ? m->times[m->rows - 1] : 0);
     MODEL(desc.name != NULL && strcmp(desc.name, m->name) == 0);
     MODEL(desc.time_unit == m->unit && desc.codec == SST_CODEC_RAW);
@@ -1415,7 +1468,8 @@ static inline void model_query_info(const model_source *s) {
     model_check_fields(m, &desc);
     MODEL_INT(sst_stream_info(s->handle, NULL, NULL, NULL, NULL), SST_OK);
     MODEL_INT(sst_rows(s->handle), m->rows);
-    MODEL_INT(sst_first_row(s->handle), 0);
+    MODEL_INT(sst_first_row(s->handle), m->first);
+    MODEL(desc.retain_rows == m->retain_rows && desc.retain_time == m->retain_time);
 }
 
 /* Calls that cannot be answered. */
@@ -1480,9 +1534,10 @@ static inline void model_query(const model_source *s, uint64_t *random) {
 static inline void model_check_all(const model_source *s) {
     model_range range = {0, 0, -1, 0};
     sst_view view;
-    range.count = s->model->rows;
+    range.first = s->model->first;
+    range.count = s->model->rows - s->model->first;
     MODEL_INT(sst_rows(s->handle), s->model->rows);
-    if (MODEL_INT(sst_slice(s->handle, 0, UINT64_MAX, &view), SST_OK)) {
+    if (MODEL_INT(sst_slice(s->handle, range.first, UINT64_MAX, &view), SST_OK)) {
         model_check_view(s, &view, &range);
     }
 }

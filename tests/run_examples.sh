@@ -1,7 +1,8 @@
 #!/bin/sh
 # run_examples.sh - runs the examples, in a folder of their own. One that exits 0 passes.
 #
-# Examples that need arguments have a test of their own and are only looked for here.
+# Examples that need arguments have a test of their own and are only looked for here. A recording
+# that one leaves behind under its own name is read by the tool.
 set -u
 BUILD=${BUILD:-build}
 CXX=${CXX:-c++}
@@ -37,6 +38,13 @@ for file in examples/*.c examples/*.cpp; do
         # shellcheck disable=SC2086
         (cd "$folder" && DEMO_SECONDS=2 $limit "$program" > "$name.log" 2>&1 < /dev/null) ||
             status=$?
+        if [ "$status" -eq 0 ] && [ -f "$folder/$name.sstore" ]; then
+            for what in verify info; do
+                # shellcheck disable=SC2086
+                $limit "$BUILD/tools/sstore" $what "$folder/$name.sstore" >> "$folder/$name.log" \
+                    2>&1 || status=$?
+            done
+        fi
     fi
     if [ "$status" -eq 0 ]; then
         passed=$((passed + 1))

@@ -1,7 +1,9 @@
 /* Large columns, checked in pieces: of 1 KiB here, so that small blocks have several. Their
  * checksums damaged, changed between two looks, unreadable; time tables that lie about them; two
- * readers that look for the first time at the same moment. */
+ * readers that look for the first time at the same moment. And a host where addresses are scarce. */
 #define SSTI_PIECE_BYTES 1024
+#define SSTI_BUFFER_FROM 65536u
+#define SSTI_BUFFER_RESERVE ((uint64_t)1 << 60)     /* more than there are */
 #define MEND_PIECE_BYTES 1024
 #define SSTI_TABLE_MIN_BLOCKS 1
 #define SSTI_TABLE_ROWS 1u
@@ -474,6 +476,27 @@ static void halves_of_both_kinds(void) {
     CHECK_INT(sst_close(store), SST_OK);
 }
 
+/* An image in memory does without a buffer then. */
+static void scarce_addresses(void) {
+    static char bytes[200000];
+    sst_store *store = NULL;
+    const void *image, *value;
+    size_t size;
+    int i;
+    REQUIRE(sst_create(NULL, NULL, &store) == SST_OK);
+    for (i = 0; i < 3; i++) {
+        bytes[0] = (char)('a' + i);
+        CHECK_INT(sst_set_meta(store, "large", bytes, sizeof bytes), SST_OK);
+    }
+    CHECK(store->buffer.open == 0 && !store->buffered && store->extent_count > 1);
+    CHECK_INT(sst_image(store, &image, &size), SST_OK);
+    CHECK(size > 3 * sizeof bytes);
+    CHECK_INT(sst_get_meta(store, "large", &value, &size), SST_OK);
+    CHECK(size == sizeof bytes && ((const char *)value)[0] == 'c');
+    CHECK_INT(sst_verify(store, NULL), SST_OK);
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
 int main(void) {
     if (!make_folder("test_branches_pieces")) {
         perror(folder);
@@ -491,6 +514,7 @@ int main(void) {
     TEST_RUN(file_with_pieces);
     TEST_RUN(failing_reads);
     TEST_RUN(halves_of_both_kinds);
+    TEST_RUN(scarce_addresses);
     (void)unlink(file());
     CHECK_INT(rmdir(folder), 0);
     return test_done("test_branches_pieces");

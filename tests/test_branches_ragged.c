@@ -323,6 +323,59 @@ static void scribbled_tails(void) {
     }
 }
 
+/* Full halves are written from where they are: without staging, unless rows were flushed before or
+ * had more bytes than the half was planned for. */
+static void sealed_in_place(void) {
+    int i;
+    for (i = 0; i < 3; i++) {
+        sst_store *store = file_store(1u << 17, i == 0 ? SST_NO_LIVE : 0);
+        sst_stream *stream = make(store, "s", SST_BYTES, 0);
+        sst_options options = scratch_options(5);
+        int rows = 20000;
+        options.flags = SST_VERIFY;
+        append_bytes(stream, 0, rows, 80);
+        CHECK(store->staging_bytes < 32768);
+        CHECK(stream->series->list->count > 6);
+        if (i == 1) {
+            CHECK_INT(sst_flush(store), SST_OK);
+            append_bytes(stream, rows, 8000, 80);
+            check_bytes(stream, 0, (uint64_t)rows + 8000, 80);
+        } else if (i == 2) {
+            append_bytes(stream, rows, 8000, 1000);
+            check_bytes(stream, rows, 8000, 1000);
+            CHECK(store->staging_bytes >= 65536);
+        }
+        check_bytes(stream, 0, (uint64_t)rows, 80);
+        CHECK_INT(sst_close(store), SST_OK);
+        REQUIRE(sst_open(file(), &options, &store) == SST_OK);
+        REQUIRE(sst_stream_open(store, "s", &stream) == SST_OK);
+        CHECK_INT(sst_rows(stream), i == 0 ? rows : rows + 8000);
+        check_bytes(stream, 0, (uint64_t)rows, 80);
+        if (i == 1) check_bytes(stream, rows, 8000, 80);
+        if (i == 2) check_bytes(stream, rows, 8000, 1000);
+        CHECK_INT(sst_close(store), SST_OK);
+    }
+}
+
+/* The first offset of a full half is not 0: then it is not written from where it is. */
+static void scribbled_start(void) {
+    sst_store *store = file_store(4096, 0);
+    sst_stream *stream = make(store, "s", SST_BYTES, 0);
+    const uint32_t one = 1;
+    sst_view view;
+    int rows;
+    append_bytes(stream, 1, 4, 80);
+    memcpy(stream->series->fill[1] - 4, &one, 4);
+    for (rows = 4; rows < 1000 && stream->series->list->count < 2; rows++) {
+        append_bytes(stream, 1 + rows, 1, 80);
+    }
+    REQUIRE(sst_slice(stream, 0, (uint64_t)rows, &view) == SST_OK);
+    CHECK_INT(view.count, rows);
+    CHECK_INT(view.offsets[1], 0);      /* it has lost its only byte */
+    CHECK(view.offsets[2] == 2 && memcmp(view.values, "ccddd", 5) == 0);
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
 /* The room that a companion says a half has for items, for readers. */
 static void scribbled_regions(void) {
     uint64_t huge[2] = {UINT64_MAX / 2, 1u << 20};
@@ -335,7 +388,8 @@ static void scribbled_regions(void) {
         CHECK_INT(sst_store_info(store, &info), SST_OK);
         append_bytes(stream, 0, 40, 11);
         if (info.kill_safe) {
-            memcpy(stream->series->halves[0].base, &huge[i], 8);
+            const ssti_half *half = &stream->series->halves[0];
+            memcpy(half->base + half->bytes - 64, &huge[i], 8);
             REQUIRE(sst_open(file(), &options, &reader) == SST_OK);
             REQUIRE(sst_stream_open(reader, "s", &stream) == SST_OK);
             CHECK_INT(sst_rows(stream), 0);
@@ -521,6 +575,64 @@ static void refused_rows(void) {
     CHECK(sst_rows(text) == 1 && sst_rows(keyed) == 2);
     CHECK_INT(sst_stream_finish(text), SST_OK);
     CHECK_INT(sst_append_n(text, 2, "a", 1), SST_ERR_FINISHED);
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
+/* What is refused although there is a half with room for it: the short way in is not taken. */
+static void refused_quickly(void) {
+    sst_store *store = file_store(4096, 0);
+    sst_stream *text = make(store, "text", SST_TEXT, 0), *points = make(store, "points", SST_F32,
+                                                                        SST_RAGGED);
+    sst_stream *other = NULL;
+    float floats[30] = {1, 2, 3};
+    sst_row row = {0};
+    sst_view view;
+    CHECK_INT(sst_stream_open(store, "text", &other), SST_OK);
+    CHECK_INT(sst_append_n(text, 1, "a", 1), SST_OK);
+    CHECK_INT(sst_append_n(text, 2, "\xC3\xBC", 2), SST_OK);
+    CHECK_INT(sst_append_n(text, 3, "a\xC3", 2), SST_ERR_ARG);
+    CHECK_INT(sst_append_n(text, 2, "b", 1), SST_ERR_ORDER);
+    CHECK_INT(sst_append_n(text, 3, NULL, 1), SST_ERR_ARG);
+    CHECK_INT(sst_append_n(text, 3, "", SST_MAX_ROW_BYTES + (size_t)1), SST_ERR_LIMIT);
+    CHECK_INT(sst_append_n(text, 3, "", UINT32_MAX), SST_ERR_LIMIT);
+    CHECK_INT(sst_append_n(other, 3, "b", 1), SST_ERR_STATE);
+    CHECK_INT(sst_append_n(text, 3, NULL, 0), SST_OK);
+    CHECK_INT(sst_append_n(points, 1, floats, 3), SST_OK);
+    CHECK_INT(sst_append_n(points, 1, floats, 3), SST_ERR_ORDER);
+    CHECK_INT(sst_append_n(points, 2, floats, 30), SST_OK);
+    row.time = 3;                       /* the long way goes on where the short one was */
+    row.value = floats;
+    row.count = 2;
+    CHECK_INT(sst_append_row(points, &row), SST_OK);
+    CHECK_INT(sst_append_n(points, 4, floats, 1), SST_OK);
+    REQUIRE(sst_slice(points, 0, 4, &view) == SST_OK && view.count == 4);
+    CHECK(view.offsets[1] == 3 && view.offsets[2] == 33 && view.offsets[3] == 35);
+    CHECK(view.offsets[4] == 36 && ((const float *)view.values)[34] == 2);
+    REQUIRE(sst_slice(text, 0, 3, &view) == SST_OK && view.count == 3);
+    CHECK(view.offsets[3] == 3 && memcmp(view.values, "a\xC3\xBC", 3) == 0);
+    CHECK_INT(sst_stream_finish(text), SST_OK);
+    CHECK_INT(sst_append_n(text, 4, "b", 1), SST_ERR_FINISHED);
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
+/* Both halves are full of items, not of rows: a row that would still fit in is not taken, as the
+ * half is no longer the writer's. */
+static void both_full(void) {
+    sst_store *store = file_store(4096, SST_DEFERRED);
+    sst_stream *stream = make(store, "s", SST_BYTES, 0);
+    static const uint8_t bytes[400];
+    int64_t rows = 0;
+    int result, round;
+    for (round = 0; round < 5; round++) {
+        do {
+            result = sst_append_n(stream, rows, bytes, 400);
+            rows += result == SST_OK;
+        } while (result == SST_OK && rows < 1000);
+        CHECK_INT(result, SST_ERR_BUSY);
+        CHECK_INT(sst_append_n(stream, rows, bytes, 1), SST_ERR_BUSY);
+        CHECK_INT(sst_rows(stream), rows);
+        CHECK_INT(sst_poll(store), SST_OK);
+    }
     CHECK_INT(sst_close(store), SST_OK);
 }
 
@@ -711,6 +823,8 @@ int main(void) {
     TEST_RUN(nearest_before_damage);
     TEST_RUN(failing_reads);
     TEST_RUN(scribbled_tails);
+    TEST_RUN(sealed_in_place);
+    TEST_RUN(scribbled_start);
     TEST_RUN(scribbled_regions);
     TEST_RUN(no_room);
     TEST_RUN(rows_nowhere);
@@ -718,6 +832,8 @@ int main(void) {
     TEST_RUN(large_at_first);
     TEST_RUN(no_memory);
     TEST_RUN(refused_rows);
+    TEST_RUN(refused_quickly);
+    TEST_RUN(both_full);
     TEST_RUN(refused_views);
     TEST_RUN(rows_too_large);
     TEST_RUN(many_streams);

@@ -255,7 +255,6 @@ static void faults(void) {
     for (i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         uint64_t nth;
         for (nth = 1; nth < 500 && test_errors == 0; nth++) {
-            sst_store *left = NULL;
             int result;
             sim_arm(&disk, kinds[i], nth, 1, SST_ERR_FULL);
             options.flags = nth % 2 == 0 ? SST_SINGLE_BLOCK : 0;
@@ -268,11 +267,7 @@ static void faults(void) {
                 break;
             }
             CHECK(result == SST_OK || result == SST_ERR_FULL);
-            if (result != SST_OK && sst_open("b", &options, &left) == SST_OK) {
-                sst_info info;      /* all was written, but closing failed */
-                CHECK_INT(sst_store_info(left, &info), SST_OK);
-                CHECK_INT(sst_close(left), SST_OK);
-            }
+            if (result != SST_OK) CHECK(sim_lookup(&disk, "b") == NULL);
             if (result == SST_OK) check_file("b", nth % 2 == 0);
             remove_target();
         }

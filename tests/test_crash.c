@@ -53,24 +53,48 @@ static uint64_t lab_mix(uint64_t a, uint64_t b) {
 
 /* ---- the model ---------------------------------------------------------------------------- */
 
+#define LAB_SETS 3
+#define LAB_STREAMS 3           /* of a set */
+#define LAB_FIELDS 3            /* of a stream, at most */
+
+typedef struct lab_field {
+    sst_type type;              /* 0: there is none */
+    uint32_t shape;             /* 0: scalar */
+    uint32_t most;              /* items of a row, as a rule; 0: fixed */
+} lab_field;
+
 typedef struct lab_kind {
     const char *name;
-    sst_type type;
-    uint32_t items;             /* of a row; 0: scalar */
-    uint32_t value_bytes;
+    lab_field fields[LAB_FIELDS];
+    uint32_t flags;             /* of the stream, without SST_RAGGED */
     bool clock;                 /* has a timeline */
-    bool direct;                /* too large for a tail */
+    bool direct;                /* rows are too large for a tail */
+    bool seldom;                /* not in every workload */
+    uint32_t block_bytes;       /* 0: the store's, 512 */
     uint32_t fill;              /* rows that a fill appends: more than a half */
 } lab_kind;
 
-#define LAB_STREAMS 3
-#define LAB_VALUE_MAX 300
+#define LAB_LARGE 300
 
-/* With blocks of 512 bytes a half holds 32 rows of the first, 18 of the second. */
-static const lab_kind lab_kinds[LAB_STREAMS] = {
-    {"scalar", SST_F64, 0, 8, false, false, 40},
-    {"vector", SST_F32, 3, 12, true, false, 22},
-    {"large", SST_U8, LAB_VALUE_MAX, LAB_VALUE_MAX, false, true, 2}
+/* A workload has the streams of one set. A half begins with room for 32 scalars, 18 vectors, 64
+ * steps; that of ragged rows, for 17 points, 8 notes, 7 of the mixed, is full by rows or by items.
+ * Now and then such a row is too large for a tail. */
+static const lab_kind lab_kinds[LAB_SETS][LAB_STREAMS] = {
+    {{"scalar", {{SST_F64, 0, 0}}, 0, false, false, false, 0, 40},
+     {"vector", {{SST_F32, 3, 0}}, 0, true, false, false, 0, 22},
+     {"large", {{SST_U8, LAB_LARGE, 0}}, 0, false, true, true, 0, 2}},
+    {{"points", {{SST_U16, 2, 30}}, 0, false, false, false, 1024, 18},
+     {"notes", {{SST_TEXT, 0, 80}}, SST_TAGGED | SST_KEYED, false, false, false, 1024, 10},
+     {"frames", {{SST_U8, LAB_LARGE, 0}, {SST_F32, 0, 9}}, SST_TAGGED, false, true, true, 0, 2}},
+    {{"mixed", {{SST_F32, 3, 0}, {SST_BYTES, 0, 140}, {SST_U16, 2, 40}}, SST_EQUAL_TIMES,
+      true, false, false, 1024, 8},
+     {"steps", {{SST_I32, 0, 0}}, SST_UNTIMED | SST_TAGGED, false, false, false, 0, 70},
+     {"states", {{SST_I64, 0, 0}}, SST_KEYED | SST_EQUAL_TIMES, true, false, true, 0, 8}}
+};
+
+/* What rows can have. A key is as the file has it, a ragged column of bytes. */
+enum {
+    LAB_TIME, LAB_CLOCK, LAB_TAG, LAB_KEY, LAB_FLAG, LAB_FIELD, LAB_COLUMNS = LAB_FIELD + LAB_FIELDS
 };
 
 /* What is counted: per stream its rows, whether it was made and whether it was finished; and the
@@ -89,13 +113,19 @@ typedef struct lab_level {
     uint64_t base, first;       /* what lies between was lost in an earlier crash */
 } lab_level;
 
+/* Of fixed columns, too, row i has the items from offsets[i] to offsets[i + 1]. */
+typedef struct lab_column {
+    uint8_t *items;
+    uint32_t *offsets;
+    uint64_t items_room, offsets_room;
+} lab_column;
+
 typedef struct lab_rows {       /* every row that was issued */
-    int64_t *times, *clocks;
-    uint8_t *values;
-    uint64_t capacity;
+    lab_column columns[LAB_COLUMNS];
 } lab_rows;
 
 typedef struct lab_model {
+    const lab_kind *kinds;      /* of its streams */
     uint64_t seed;              /* of the values; another one after each crash */
     uint64_t meta_seed;
     lab_level levels[LAB_LEVELS];
@@ -119,36 +149,143 @@ static void *lab_resize(void *old, uint64_t size) {
     return memory;
 }
 
-static void lab_rows_room(lab_rows *r, const lab_kind *kind, uint64_t rows) {
-    if (rows <= r->capacity) return;
-    r->capacity = rows < 64 ? 64 : 2 * rows;
-    r->times = (int64_t *)lab_resize(r->times, r->capacity * 8);
-    r->clocks = (int64_t *)lab_resize(r->clocks, r->capacity * 8);
-    r->values = (uint8_t *)lab_resize(r->values, r->capacity * kind->value_bytes);
+/* Bytes of an item of a column, where that is a whole row if it is fixed; 0: there is no such
+ * column. */
+static uint32_t lab_width(const lab_kind *kind, uint32_t column) {
+    const lab_field *f;
+    switch (column) {
+        case LAB_TIME: return (kind->flags & SST_UNTIMED) != 0 ? 0 : 8;
+        case LAB_CLOCK: return kind->clock ? 8 : 0;
+        case LAB_TAG: return (kind->flags & SST_TAGGED) != 0 ? 4 : 0;
+        case LAB_KEY: case LAB_FLAG: return (kind->flags & SST_KEYED) != 0 ? 1 : 0;
+        default: break;
+    }
+    f = &kind->fields[column - LAB_FIELD];
+    if (f->type == 0) return 0;
+    return (f->shape == 0 ? 1 : f->shape) * (uint32_t)ssti_type_bytes(f->type);
 }
 
-/* Notes one more row: time, clock and value are functions of seed, stream and row number. */
+static bool lab_is_ragged(const lab_kind *kind, uint32_t column) {
+    if (column == LAB_KEY) return lab_width(kind, column) != 0;
+    return column >= LAB_FIELD && kind->fields[column - LAB_FIELD].most != 0;
+}
+
+static uint32_t lab_field_count(const lab_kind *kind) {
+    uint32_t n = 0;
+    while (n < LAB_FIELDS && kind->fields[n].type != 0) n++;
+    return n;
+}
+
+static void lab_column_room(lab_column *c, uint64_t offsets, uint64_t bytes) {
+    if (offsets > c->offsets_room) {
+        c->offsets_room = offsets < 64 ? 64 : 2 * offsets;
+        c->offsets = (uint32_t *)lab_resize(c->offsets, c->offsets_room * 4);
+    }
+    if (bytes > c->items_room || c->items == NULL) {
+        c->items_room = bytes < 512 ? 512 : 2 * bytes;
+        c->items = (uint8_t *)lab_resize(c->items, c->items_room);
+    }
+}
+
+/* The items of one more row: anything. */
+static uint8_t *lab_column_add(lab_column *c, uint64_t row, uint64_t count, uint32_t width,
+                               uint64_t *random) {
+    uint64_t start = row == 0 ? 0 : c->offsets[row], size = count * width, done;
+    uint8_t *p;
+    lab_column_room(c, row + 2, (start + count) * width);
+    c->offsets[row] = (uint32_t)start;
+    c->offsets[row + 1] = (uint32_t)(start + count);
+    p = c->items + start * width;
+    for (done = 0; done < size; done += 8) {
+        uint64_t word = test_random(random);
+        memcpy(p + done, &word, size - done < 8 ? (size_t)(size - done) : 8);
+    }
+    return p;
+}
+
+/* Some rows in turn have many items and hardly any, one field then when another has not: halves
+ * are full by rows and by items, and are laid out for other rows than they get. */
+static uint64_t lab_items(uint32_t most, uint64_t turn, uint64_t *random) {
+    if (test_below(random, 24) == 0) return test_below(random, 4 * most);
+    return test_below(random, turn % 2 == 0 ? most + 1 : most / 16 + 1);
+}
+
+static int64_t lab_time(const lab_kind *kind, const lab_rows *r, uint64_t row, uint64_t *random) {
+    int64_t time = (int64_t)(row * 1000 + test_below(random, 900));
+    if ((kind->flags & SST_EQUAL_TIMES) == 0 || row == 0) return time;
+    if (test_below(random, 2) == 0) memcpy(&time, r->columns[LAB_TIME].items + (row - 1) * 8, 8);
+    return time;
+}
+
+static void lab_ascii(uint8_t *text, uint64_t size) {
+    for (; size != 0; size--) *text++ &= 0x7F;
+}
+
+/* A kind, and a number or up to 23 bytes. */
+static void lab_add_key(lab_column *c, uint64_t row, uint64_t *random) {
+    uint32_t kind = SST_KEY_I64 + (uint32_t)test_below(random, 3);
+    uint64_t count = kind == SST_KEY_I64 ? 9 : 1 + test_below(random, 24);
+    uint8_t *p = lab_column_add(c, row, count, 1, random);
+    if (kind == SST_KEY_TEXT) lab_ascii(p, count);
+    p[0] = (uint8_t)kind;
+}
+
+static void lab_add_field(const lab_kind *kind, lab_rows *r, uint32_t column, uint64_t row,
+                          uint64_t *random) {
+    const lab_field *f = &kind->fields[column - LAB_FIELD];
+    uint64_t count = f->most == 0 ? 1 : lab_items(f->most, row / 8 + column, random);
+    uint32_t width = lab_width(kind, column);
+    uint8_t *p = lab_column_add(&r->columns[column], row, count, width, random);
+    if (f->type == SST_TEXT) lab_ascii(p, count);
+}
+
+/* Notes one more row: all it has follows from seed, stream and row number. */
 static uint64_t lab_row_add(lab_model *m, uint32_t stream) {
-    const lab_kind *kind = &lab_kinds[stream];
+    const lab_kind *kind = &m->kinds[stream];
     lab_rows *r = &m->rows[stream];
     uint64_t row = lab_level_of(m, stream, LAB_ROWS)->issued++;
-    uint64_t random = lab_mix(m->seed + stream, row), done;
-    lab_rows_room(r, kind, row + 1);
-    r->times[row] = (int64_t)(row * 1000 + test_below(&random, 900));
-    r->clocks[row] = (int64_t)test_below(&random, 1u << 20);
-    for (done = 0; done < kind->value_bytes; done += 4) {
-        uint32_t word = (uint32_t)test_random(&random);
-        memcpy(r->values + row * kind->value_bytes + done, &word, 4);
+    uint64_t random = lab_mix(m->seed + stream, row);
+    uint32_t i;
+    for (i = 0; i < LAB_COLUMNS; i++) {
+        uint32_t width = lab_width(kind, i);
+        lab_column *c = &r->columns[i];
+        uint8_t *p;
+        if (width == 0) continue;
+        if (i >= LAB_FIELD) {
+            lab_add_field(kind, r, i, row, &random);
+        } else if (i == LAB_KEY) {
+            lab_add_key(c, row, &random);
+        } else {
+            int64_t time = i == LAB_TIME ? lab_time(kind, r, row, &random) : 0;
+            p = lab_column_add(c, row, 1, width, &random);
+            if (i == LAB_TIME) memcpy(p, &time, 8);
+            if (i == LAB_FLAG) *p = *p % 4 == 0 ? SST_ROW_REMOVED : 0;
+        }
     }
     return row;
 }
 
+/* A column of the model from a row on, as views have it. */
+static sst_column lab_column_at(const lab_model *m, uint32_t stream, uint32_t column,
+                                uint64_t row) {
+    const lab_kind *kind = &m->kinds[stream];
+    const lab_column *c = &m->rows[stream].columns[column];
+    uint32_t width = lab_width(kind, column);
+    sst_column at = {NULL, NULL};
+    if (width == 0) return at;
+    at.values = c->items;
+    if (lab_is_ragged(kind, column)) at.offsets = c->offsets + row;
+    else at.values = c->items + row * width;
+    return at;
+}
+
 static void lab_model_free(lab_model *m) {
-    uint32_t i;
+    uint32_t i, c;
     for (i = 0; i < LAB_STREAMS; i++) {
-        free(m->rows[i].times);
-        free(m->rows[i].clocks);
-        free(m->rows[i].values);
+        for (c = 0; c < LAB_COLUMNS; c++) {
+            free(m->rows[i].columns[c].items);
+            free(m->rows[i].columns[c].offsets);
+        }
     }
     memset(m, 0, sizeof *m);
 }
@@ -168,6 +305,21 @@ static void lab_model_cut(lab_model *m, const uint64_t *seen, bool durable) {
     }
 }
 
+/* The first rows of *from, which has as many. */
+static void lab_rows_copy(const lab_kind *kind, const lab_rows *from, lab_rows *to, uint64_t n) {
+    uint32_t i;
+    memset(to, 0, sizeof *to);
+    for (i = 0; i < LAB_COLUMNS && n != 0; i++) {
+        const lab_column *c = &from->columns[i];
+        uint32_t width = lab_width(kind, i);
+        if (width == 0) continue;
+        lab_column_room(&to->columns[i], n + 1, c->offsets[n] * (uint64_t)width);
+        memcpy(to->columns[i].offsets, c->offsets, (size_t)(n + 1) * 4);
+        if (c->offsets[n] == 0) continue;
+        memcpy(to->columns[i].items, c->items, (size_t)c->offsets[n] * width);
+    }
+}
+
 /* A copy with `seen` instead of what there was, whose later rows have other values. */
 static void lab_model_fork(const lab_model *from, lab_model *to, const uint64_t *seen,
                            bool durable, uint64_t seed) {
@@ -176,15 +328,8 @@ static void lab_model_fork(const lab_model *from, lab_model *to, const uint64_t 
     to->seed = lab_mix(from->seed, seed);
     lab_model_cut(to, seen, durable);
     for (i = 0; i < LAB_STREAMS; i++) {
-        const lab_rows *old = &from->rows[i];
-        lab_rows *r = &to->rows[i];
-        uint64_t n = lab_level_of(to, i, LAB_ROWS)->issued;
-        memset(r, 0, sizeof *r);
-        lab_rows_room(r, &lab_kinds[i], n + 1);
-        if (n == 0) continue;
-        memcpy(r->times, old->times, (size_t)n * 8);
-        memcpy(r->clocks, old->clocks, (size_t)n * 8);
-        memcpy(r->values, old->values, (size_t)(n * lab_kinds[i].value_bytes));
+        uint64_t rows = lab_level_of(to, i, LAB_ROWS)->issued;
+        lab_rows_copy(&to->kinds[i], &from->rows[i], &to->rows[i], rows);
     }
 }
 
@@ -207,8 +352,9 @@ typedef struct lab_workload {
     uint64_t id, seed;
     uint32_t flags, sync_align;
     uint64_t sync_interval_bytes;
+    uint32_t set;               /* of streams */
     bool lazy;                  /* streams are made when they are needed */
-    bool large;                 /* with rows that are too large for a tail */
+    bool all;                   /* also those that are seldom there */
     bool faults;                /* syncs may fail */
     uint8_t ops[LAB_OPS_MAX];
     uint32_t count;
@@ -240,6 +386,8 @@ static struct {
     double per_point;           /* states at a point of the first depth */
     uint64_t deep_odds;         /* one of so many begins a world */
     bool line_up;               /* what is lost, and done then, may come to the same places */
+    uint32_t set;               /* of the streams of all workloads, */
+    bool every;                 /* unless each has its own */
     bool quiet;                 /* no states at all */
     bool stopped;
     uint32_t failures;
@@ -270,10 +418,10 @@ static const char *lab_op_name(uint32_t op);
 static void lab_print_world(const lab_world *w) {
     const lab_workload *k = w->workload;
     uint32_t i;
-    printf("  depth %u, workload %llu: flags 0x%x, sync_align %u, interval %llu%s%s\n  ", w->depth,
-           (unsigned long long)k->id, k->flags, k->sync_align,
+    printf("  depth %u, workload %llu: set %u, flags 0x%x, sync_align %u, interval %llu%s%s\n  ",
+           w->depth, (unsigned long long)k->id, k->set, k->flags, k->sync_align,
            (unsigned long long)k->sync_interval_bytes, k->lazy ? ", lazy" : "",
-           k->large ? ", large" : "");
+           k->all ? ", all" : "");
     for (i = 0; i < k->count && i <= w->op; i++) {
         printf(" %s%s", i == w->op ? ">" : "", lab_op_name(k->ops[i]));
     }
@@ -309,39 +457,110 @@ typedef struct lab_seen {
     sst_info info;
 } lab_seen;
 
+/* The same column of a view. */
+static sst_column lab_column_seen(const sst_view *view, uint32_t column) {
+    sst_column seen = {NULL, NULL};
+    switch (column) {
+        case LAB_TIME: seen.values = view->times; break;
+        case LAB_CLOCK: seen.values = view->timelines[0]; break;
+        case LAB_TAG: seen.values = view->tags; break;
+        case LAB_KEY:
+            seen.values = view->keys;
+            seen.offsets = view->key_offsets;
+            break;
+        case LAB_FLAG: seen.values = view->row_flags; break;
+        default:
+            if (column - LAB_FIELD < view->column_count) seen = view->columns[column - LAB_FIELD];
+    }
+    return seen;
+}
+
+/* Are `count` rows of a column, from row `at` of the view on, those of the model? */
+static bool lab_column_equal(const sst_column *got, uint64_t at, const sst_column *want,
+                             uint32_t width, uint64_t count) {
+    const uint8_t *a = (const uint8_t *)got->values, *b = (const uint8_t *)want->values;
+    const uint32_t *ends = got->offsets;
+    uint64_t start, i;
+    if (want->offsets == NULL) return memcmp(a + at * width, b, (size_t)count * width) == 0;
+    ends += at;
+    start = *want->offsets;
+    for (i = 1; i <= count; i++) {
+        if (ends[i] - ends[0] != want->offsets[i] - start) return false;
+    }
+    count = want->offsets[count] - start;
+    return memcmp(a + (uint64_t)ends[0] * width, b + start * width, (size_t)count * width) == 0;
+}
+
+/* Are the rows of a view, and all they have, the model's? */
+static const char *lab_look_view(const lab_model *m, uint32_t stream, const sst_view *view) {
+    static const char *const names[LAB_COLUMNS] = {
+        "time", "timeline", "tag", "key", "flag", "value", "second value", "third value"
+    };
+    static char text[100];
+    const lab_kind *kind = &m->kinds[stream];
+    uint64_t row = view->first_row;
+    uint32_t i;
+    if (view->column_count != lab_field_count(kind) || view->values != view->columns[0].values ||
+        view->offsets != view->columns[0].offsets) return "a view of other columns";
+    for (i = 0; i < LAB_COLUMNS; i++) {
+        sst_column got = lab_column_seen(view, i), want = lab_column_at(m, stream, i, row);
+        uint32_t width = lab_width(kind, i);
+        if ((got.values == NULL) != (width == 0) ||
+            (got.offsets == NULL) == lab_is_ragged(kind, i)) return "a view of other columns";
+        if (width == 0 || lab_column_equal(&got, 0, &want, width, view->count)) continue;
+        while (lab_column_equal(&got, row - view->first_row, &want, width, 1)) {
+            row++;
+            want = lab_column_at(m, stream, i, row);
+        }
+        snprintf(text, sizeof text, "a %s that never was, in row of %s", names[i], kind->name);
+        return lab_text(text, "", row, view->first_row + view->count);
+    }
+    return NULL;
+}
+
+/* A row is found by its time, or by its number, and is what it is among the others. */
+static const char *lab_look_row(const lab_model *m, uint32_t i, sst_stream *stream,
+                                uint64_t row, uint64_t rows) {
+    const int64_t *times = (const int64_t *)lab_column_at(m, i, LAB_TIME, 0).values;
+    uint64_t found;
+    sst_view view;
+    int result;
+    if (times != NULL) {
+        while (row + 1 < rows && times[row + 1] == times[row]) row++;
+        result = sst_locate(stream, times[row], SST_EXACT, &found);
+        if (result != SST_OK) return lab_text_result("sst_locate", result);
+        if (found != row) return lab_text("row by its time", "", found, row);
+    }
+    result = sst_slice(stream, row, 1, &view);
+    if (result != SST_OK) return lab_text_result("sst_slice of a row", result);
+    if (view.count != 1 || view.first_row != row) return lab_text("row", "", view.first_row, row);
+    return lab_look_view(m, i, &view);
+}
+
 /* The rows of a stream are the first ones of the model's. */
 static const char *lab_look_rows(const lab_model *m, uint32_t i, sst_stream *stream,
                                  uint64_t rows) {
-    const lab_kind *kind = &lab_kinds[i];
-    const lab_rows *r = &m->rows[i];
-    uint64_t issued = m->levels[LAB_PER_STREAM * i + LAB_ROWS].issued, row;
+    const lab_kind *kind = &m->kinds[i];
+    uint64_t issued = m->levels[LAB_PER_STREAM * i + LAB_ROWS].issued;
+    const char *text;
     sst_view view;
     int result;
     if (rows > issued) return lab_text("rows of", kind->name, rows, issued);
     if (rows == 0) return NULL;
     result = sst_slice(stream, 0, rows, &view);
     if (result != SST_OK) return lab_text_result("sst_slice", result);
-    if (view.count != rows) return lab_text("rows in a view of", kind->name, view.count, rows);
-    if (memcmp(view.times, r->times, (size_t)rows * 8) != 0) {
-        for (row = 0; view.times[row] == r->times[row]; row++) continue;
-        return lab_text("a time that never was, in row of", kind->name, row, rows);
+    if (view.count != rows || view.first_row != 0) {
+        return lab_text("rows in a view of", kind->name, view.count, rows);
     }
-    if (memcmp(view.values, r->values, (size_t)rows * kind->value_bytes) != 0) {
-        return lab_text("a value that never was, among rows of", kind->name, rows, issued);
-    }
-    if (kind->clock && memcmp(view.timelines[0], r->clocks, (size_t)rows * 8) != 0) {
-        return lab_text("a timeline that never was, among rows of", kind->name, rows, issued);
-    }
-    result = sst_locate(stream, r->times[rows / 2], SST_EXACT, &row);
-    if (result != SST_OK || row != rows / 2) return lab_text_result("sst_locate", result);
-    return NULL;
+    text = lab_look_view(m, i, &view);
+    return text == NULL ? lab_look_row(m, i, stream, rows / 2, rows) : text;
 }
 
 static const char *lab_look_stream(const lab_model *m, uint32_t i, sst_store *store,
                                    uint64_t *seen) {
     sst_stream *stream;
     const char *text;
-    int result = sst_stream_open(store, lab_kinds[i].name, &stream);
+    int result = sst_stream_open(store, m->kinds[i].name, &stream);
     if (result == SST_ERR_NOT_FOUND) return NULL;
     if (result != SST_OK) return lab_text_result("sst_stream_open", result);
     seen[LAB_MADE] = 1;
@@ -375,7 +594,7 @@ static const char *lab_look_metas(const lab_model *m, sst_store *store, uint64_t
     int result = sst_get_meta(store, "key", &value, &size);
     const char *text = lab_look_value(m, LAB_STORE_META, result, value, size, seen);
     if (text != NULL || seen[LAB_MADE] == 0) return text;
-    if (sst_stream_open(store, lab_kinds[0].name, &stream) != SST_OK) return "no stream";
+    if (sst_stream_open(store, m->kinds[0].name, &stream) != SST_OK) return "no stream";
     result = sst_stream_get_meta(stream, "key", &value, &size);
     text = lab_look_value(m, LAB_STREAM_META, result, value, size, seen);
     sst_stream_close(stream);
@@ -399,12 +618,12 @@ static const char *lab_look(const lab_model *m, sst_store *store, lab_seen *seen
     return text;
 }
 
-static const char *lab_level_name(uint32_t level) {
+static const char *lab_level_name(const lab_model *m, uint32_t level) {
     static char name[40];
     static const char *const what[LAB_PER_STREAM] = {"rows", "stream", "finish"};
     if (level >= LAB_STORE_META) return level == LAB_STORE_META ? "metadata" : "stream metadata";
     snprintf(name, sizeof name, "%s of %s", what[level % LAB_PER_STREAM],
-             lab_kinds[level / LAB_PER_STREAM].name);
+             m->kinds[level / LAB_PER_STREAM].name);
     return name;
 }
 
@@ -414,20 +633,21 @@ static const char *lab_compare(const lab_model *m, const lab_seen *seen, bool ki
     for (i = 0; i < LAB_LEVELS; i++) {
         const lab_level *l = &m->levels[i];
         uint64_t got = seen->levels[i], least = kill ? l->safe : l->synced;
-        if (got < least) return lab_text("lost:", lab_level_name(i), got, least);
+        if (got < least) return lab_text("lost:", lab_level_name(m, i), got, least);
         if (got > l->issued || (got != l->base && got < l->first)) {
-            return lab_text("never was:", lab_level_name(i), got, l->issued);
+            return lab_text("never was:", lab_level_name(m, i), got, l->issued);
         }
     }
     return NULL;
 }
 
-static const char *lab_equal(const lab_seen *a, const lab_seen *b, const char *what) {
+static const char *lab_equal(const lab_model *m, const lab_seen *a, const lab_seen *b,
+                             const char *what) {
     uint32_t i;
     static char text[80];
     for (i = 0; i < LAB_LEVELS; i++) {
         if (a->levels[i] == b->levels[i]) continue;
-        snprintf(text, sizeof text, "%s: %s", what, lab_level_name(i));
+        snprintf(text, sizeof text, "%s: %s", what, lab_level_name(m, i));
         return lab_text(text, "", a->levels[i], b->levels[i]);
     }
     return NULL;
@@ -585,7 +805,7 @@ static const char *lab_check_recovery(const lab_world *w, const lab_model *m, si
     }
     if (result != SST_OK) return lab_text_result("sst_open_append", result);
     text = lab_look(m, *store, &now);
-    if (text == NULL) text = lab_equal(&now, seen, "recovered other than read");
+    if (text == NULL) text = lab_equal(m, &now, seen, "recovered other than read");
     result = sst_verify(*store, NULL);
     if (text == NULL && result != SST_OK) {
         text = lab_text_result("sst_verify after recovery", result);
@@ -611,7 +831,7 @@ static const char *lab_check_closed(const lab_world *w, const lab_model *m, sim_
     result = sst_open(LAB_PATH, &o, &store);
     if (result != SST_OK) return lab_text_result("sst_open after closing", result);
     text = lab_look(m, store, &now);
-    if (text == NULL) text = lab_equal(&now, seen, "closed with other than recovered");
+    if (text == NULL) text = lab_equal(m, &now, seen, "closed with other than recovered");
     if (text == NULL && now.info.state != SST_FINISHED) text = "not finished after closing";
     sst_close(store);
     return text;
@@ -622,15 +842,12 @@ static const char *lab_check_twice(const lab_world *w, const lab_model *m, sim_d
                                    const lab_seen *seen, sst_store *store) {
     sim_disk again;
     const char *text;
-    lab_seen now;
     memset(&again, 0, sizeof again);
     sim_copy(state, &again, 1);
     again.plain = true;
     sst_close(store);
     store = NULL;
     text = lab_check_recovery(w, m, &again, seen, &store);
-    if (text == NULL) text = lab_look(m, store, &now);
-    if (text == NULL) text = lab_equal(&now, seen, "recovered twice");
     sst_close(store);
     if (text == NULL) text = lab_check_left(&again);
     sim_free(&again);
@@ -823,7 +1040,7 @@ static void lab_watch(void *context, sim_disk *disk, sim_kind kind, bool after) 
 static void lab_done(lab_world *w, uint32_t level) {
     lab_level *l = &w->model.levels[level];
     bool tail = level < LAB_STORE_META && level % LAB_PER_STREAM == LAB_ROWS &&
-                !lab_kinds[level / LAB_PER_STREAM].direct;
+                !w->model.kinds[level / LAB_PER_STREAM].direct;
     l->done = l->issued;
     if (w->kill_safe || !tail) l->safe = l->done;
 }
@@ -850,9 +1067,10 @@ static void lab_sync_done(lab_model *m) {
 static const char *lab_durable(lab_world *w) {
     uint32_t i;
     for (i = 0; i < LAB_STREAMS; i++) {
+        const char *name = w->model.kinds[i].name;
         lab_level *l = lab_level_of(&w->model, i, LAB_ROWS);
         uint64_t rows = w->streams[i] == NULL ? 0 : sst_durable_rows(w->streams[i]);
-        if (rows > l->done) return lab_text("durable rows of", lab_kinds[i].name, rows, l->done);
+        if (rows > l->done) return lab_text("durable rows of", name, rows, l->done);
         if (rows > l->synced) l->synced = rows;
         if (rows != 0) w->model.named = true;
     }
@@ -897,24 +1115,50 @@ static const char *lab_open(lab_world *w) {
     return lab_started(w);
 }
 
+/* What sst_stream_create is given. fields: LAB_FIELDS of them. */
+static void lab_describe(const lab_kind *kind, sst_stream_desc *desc, sst_field *fields) {
+    static const char *const names[LAB_FIELDS] = {"first", "second", "third"};
+    uint32_t i, n = lab_field_count(kind);
+    memset(desc, 0, sizeof *desc);
+    memset(fields, 0, LAB_FIELDS * sizeof *fields);
+    for (i = 0; i < n; i++) {
+        fields[i].name = names[i];
+        fields[i].type = kind->fields[i].type;
+        fields[i].shape[0] = kind->fields[i].shape;
+        fields[i].flags = kind->fields[i].most != 0 ? SST_RAGGED : 0;
+    }
+    desc->name = kind->name;
+    desc->flags = kind->flags | SST_OPEN_EXISTING;
+    desc->block_bytes = kind->block_bytes;
+    if (kind->clock) desc->timelines[0] = "clock";
+    if (n > 1) {
+        desc->fields = fields;
+        desc->field_count = n;
+        return;
+    }
+    desc->type = fields[0].type;
+    desc->shape[0] = fields[0].shape[0];
+    desc->flags |= fields[0].flags;
+}
+
 /* A handle to append with; makes the stream when it is not there. */
 static const char *lab_stream(lab_world *w, uint32_t i) {
-    const lab_kind *kind = &lab_kinds[i];
     lab_level *made = lab_level_of(&w->model, i, LAB_MADE);
+    sst_field fields[LAB_FIELDS];
     sst_stream_desc desc;
     int result;
     if (w->streams[i] != NULL) return NULL;
-    memset(&desc, 0, sizeof desc);
-    desc.name = kind->name;
-    desc.type = kind->type;
-    desc.shape[0] = kind->items;
-    desc.flags = SST_OPEN_EXISTING;
-    if (kind->clock) desc.timelines[0] = "clock";
+    lab_describe(&w->model.kinds[i], &desc, fields);
     made->issued = 1;
     result = sst_stream_create(w->store, &desc, &w->streams[i]);
     if (result != SST_OK) return lab_text_result("sst_stream_create", result);
     lab_done(w, LAB_PER_STREAM * i + LAB_MADE);
     return NULL;
+}
+
+/* Has the workload such a stream? */
+static bool lab_has(const lab_world *w, uint32_t i) {
+    return !w->model.kinds[i].seldom || w->workload->all;
 }
 
 /* Makes ready what an operation needs: an open store, and streams. */
@@ -923,25 +1167,88 @@ static const char *lab_ready(lab_world *w) {
     uint32_t i;
     if (w->store == NULL) text = lab_open(w);
     for (i = 0; i < LAB_STREAMS && text == NULL; i++) {
-        if (i == 2 && !w->workload->large) continue;
-        if (i == 0 || !w->workload->lazy) text = lab_stream(w, i);
+        if (lab_has(w, i) && (i == 0 || !w->workload->lazy)) text = lab_stream(w, i);
     }
     return text;
 }
 
-static int lab_append_call(lab_world *w, uint32_t i, uint64_t row, uint64_t count) {
-    const lab_rows *r = &w->model.rows[i];
-    const uint8_t *value = r->values + row * lab_kinds[i].value_bytes;
+/* Rows of the model as a view. columns: LAB_FIELDS of them. */
+static void lab_view(const lab_model *m, uint32_t i, uint64_t row, uint64_t count,
+                     sst_column *columns, sst_view *view) {
+    sst_column key = lab_column_at(m, i, LAB_KEY, row);
+    uint32_t f;
+    memset(view, 0, sizeof *view);
+    view->first_row = row;
+    view->count = count;
+    view->column_count = lab_field_count(&m->kinds[i]);
+    for (f = 0; f < LAB_FIELDS; f++) columns[f] = lab_column_at(m, i, LAB_FIELD + f, row);
+    view->columns = columns;
+    view->values = columns[0].values;
+    view->offsets = columns[0].offsets;
+    view->times = (const int64_t *)lab_column_at(m, i, LAB_TIME, row).values;
+    view->timelines[0] = (const int64_t *)lab_column_at(m, i, LAB_CLOCK, row).values;
+    view->tags = (const uint32_t *)lab_column_at(m, i, LAB_TAG, row).values;
+    view->key_offsets = key.offsets;
+    view->keys = (const uint8_t *)key.values;
+    view->row_flags = (const uint8_t *)lab_column_at(m, i, LAB_FLAG, row).values;
+}
+
+static void lab_row_key(const sst_view *row, sst_key *key) {
+    const uint8_t *p = row->keys + row->key_offsets[0];
+    key->kind = p[0];
+    key->size = row->key_offsets[1] - row->key_offsets[0] - 1;
+    key->bytes = p + 1;
+    if (key->kind == SST_KEY_I64) key->number = ssti_signed(ssti_get64(p + 1));
+}
+
+/* Appends the row of a view with all it has. */
+static int lab_append_row(const lab_model *m, uint32_t i, sst_stream *stream,
+                          const sst_view *row) {
+    sst_cell cells[LAB_FIELDS];
     sst_row general;
-    if (count > 1) {
-        return sst_append_rows(w->streams[i], r->times + row, value, (size_t)count);
-    }
-    if (!lab_kinds[i].clock) return sst_append(w->streams[i], r->times[row], value);
+    uint32_t f;
     memset(&general, 0, sizeof general);
-    general.time = r->times[row];
-    general.timelines = &r->clocks[row];
-    general.value = value;
-    return sst_append_row(w->streams[i], &general);
+    if (row->times != NULL) general.time = row->times[0];
+    general.timelines = row->timelines[0];
+    if (row->tags != NULL) general.tag = row->tags[0];
+    if (row->keys != NULL) {
+        lab_row_key(row, &general.key);
+        general.flags = row->row_flags[0];
+    }
+    for (f = 0; f < row->column_count; f++) {
+        const sst_column *c = &row->columns[f];
+        const uint32_t *ends = c->offsets;
+        uint64_t skipped = ends == NULL ? 0 : ends[0];
+        uint32_t width = lab_width(&m->kinds[i], LAB_FIELD + f);
+        cells[f].data = (const uint8_t *)c->values + skipped * width;
+        cells[f].count = ends == NULL ? 1 : ends[1] - ends[0];
+    }
+    general.cells = cells;
+    return sst_append_row(stream, &general);
+}
+
+/* Are rows a time and a value? */
+static bool lab_is_plain(const lab_kind *kind) {
+    return (kind->flags & (SST_TAGGED | SST_KEYED | SST_UNTIMED)) == 0 && !kind->clock &&
+           lab_field_count(kind) == 1;
+}
+
+static int lab_append_call(lab_world *w, uint32_t i, uint64_t row, uint64_t count) {
+    const lab_kind *kind = &w->model.kinds[i];
+    sst_stream *stream = w->streams[i];
+    sst_column columns[LAB_FIELDS];
+    sst_view v;
+    const uint8_t *value;
+    lab_view(&w->model, i, row, count, columns, &v);
+    value = (const uint8_t *)v.values;
+    if (lab_is_plain(kind) && v.offsets == NULL) {
+        if (count > 1) return sst_append_rows(stream, v.times, value, (size_t)count);
+        return sst_append(stream, v.times[0], value);
+    }
+    if (count > 1) return sst_append_view(stream, &v);
+    if (!lab_is_plain(kind)) return lab_append_row(&w->model, i, stream, &v);
+    return sst_append_n(stream, v.times[0], value + v.offsets[0] * lab_width(kind, LAB_FIELD),
+                        v.offsets[1] - v.offsets[0]);
 }
 
 /* Appends so many rows with one call. */
@@ -974,7 +1281,7 @@ static const char *lab_append_each(lab_world *w, const uint32_t *counts) {
     const char *text = NULL;
     uint32_t i, k;
     for (i = 0; i < LAB_STREAMS; i++) {
-        if (i == 2 && !w->workload->large) continue;
+        if (!lab_has(w, i)) continue;
         for (k = 0; k < counts[i] && text == NULL; k++) text = lab_append_rows(w, i, 1);
     }
     return text;
@@ -987,13 +1294,15 @@ static const char *lab_op_append(lab_world *w) {
 
 static const char *lab_op_fill(lab_world *w) {
     uint32_t counts[LAB_STREAMS], i;
-    for (i = 0; i < LAB_STREAMS; i++) counts[i] = lab_kinds[i].fill;
+    for (i = 0; i < LAB_STREAMS; i++) counts[i] = w->model.kinds[i].fill;
     return lab_append_each(w, counts);
 }
 
 static const char *lab_op_batch(lab_world *w) {
     uint64_t random = lab_mix(w->workload->seed, w->op);
-    return lab_append_rows(w, 0, 1 + test_below(&random, 70));
+    uint32_t i = (uint32_t)test_below(&random, LAB_STREAMS);
+    if (!lab_has(w, i)) i = 0;
+    return lab_append_rows(w, i, 1 + test_below(&random, 2 * w->model.kinds[i].fill));
 }
 
 static const char *lab_op_flush(lab_world *w) {
@@ -1044,9 +1353,10 @@ static const char *lab_op_poll(lab_world *w) {
     if (w->sticky) return result != SST_OK ? NULL : "sst_poll does not tell of the failed sync";
     if (result != SST_OK) return lab_text_result("sst_poll", result);
     for (i = 0; due && i < LAB_STREAMS; i++) {
+        const char *name = w->model.kinds[i].name;
         uint64_t done = lab_level_of(&w->model, i, LAB_ROWS)->done;
         uint64_t rows = w->streams[i] == NULL ? done : sst_durable_rows(w->streams[i]);
-        if (rows != done) return lab_text("poll has not synced", lab_kinds[i].name, rows, done);
+        if (rows != done) return lab_text("poll has not synced", name, rows, done);
     }
     return NULL;
 }
@@ -1153,6 +1463,7 @@ static const char *lab_op_name(uint32_t op) { return lab_ops[op].name; }
 static void lab_world_begin(lab_world *w, const lab_workload *k, sim_disk *disk) {
     memset(w, 0, sizeof *w);
     w->workload = k;
+    w->model.kinds = lab_kinds[k->set];
     w->disk = disk;
     w->depth = 1;
     w->doing = "creating";
@@ -1280,20 +1591,23 @@ static void lab_run(const lab_workload *k) {
 
 /* ---- all short sequences, and random long ones -------------------------------------------- */
 
-#define LAB_SHORT 4680u         /* 8 + 64 + 512 + 4,096 */
+#define LAB_SEQUENCES 4680u     /* 8 + 64 + 512 + 4,096 */
+#define LAB_SHORT (LAB_SEQUENCES * LAB_SETS)
 #define LAB_LINE_UP 0x100000000u
 
 /* Workload `id`: below LAB_SHORT one of the sequences of up to four basic operations, in order of
- * their length; else a random one. */
+ * their length, with one set of streams after the other; else a random one. */
 static void lab_workload_make(lab_workload *k, uint64_t id) {
     static const uint32_t aligns[4] = {512, 512, 4096, 64};
     static const uint8_t line_up[] = {0, 6, 0, 2, 0, 2};
-    uint64_t random = lab_mix(lab.seed, id), rest = id, all = LAB_OPS_BASIC;
+    uint64_t random = lab_mix(lab.seed, id), rest = id / LAB_SETS, all = LAB_OPS_BASIC;
     memset(k, 0, sizeof *k);
     k->id = id;
     k->seed = test_random(&random);
     k->sync_align = 512;
+    k->set = lab.every ? (uint32_t)(id % LAB_SETS) : lab.set;
     if (id >= LAB_LINE_UP) {
+        k->all = true;
         k->count = (uint32_t)sizeof line_up;
         memcpy(k->ops, line_up, sizeof line_up);
         return;
@@ -1313,7 +1627,7 @@ static void lab_workload_make(lab_workload *k, uint64_t id) {
         k->sync_interval_bytes = 512u << test_below(&random, 4);
     }
     k->lazy = test_below(&random, 3) == 0;
-    k->large = test_below(&random, 3) == 0;
+    k->all = test_below(&random, 3) == 0;
     k->faults = test_below(&random, 4) == 0;
     rest = 1 + test_below(&random, 81);         /* most are not so long, or they take longest */
     lab_random_ops(k, 20 + (uint32_t)test_below(&random, rest), &random);
@@ -1350,22 +1664,19 @@ static const char *lab_damage_look(const lab_model *m, sim_disk *disk, bool all)
     o.io = &disk->io;
     if (sst_open(LAB_PATH, &o, &store) != SST_OK) return all ? "does not open" : NULL;
     for (i = 0; i < LAB_STREAMS && text == NULL; i++) {
-        const lab_kind *kind = &lab_kinds[i];
-        const lab_rows *r = &m->rows[i];
+        const char *name = m->kinds[i].name;
         uint64_t issued = m->levels[LAB_PER_STREAM * i + LAB_ROWS].issued;
         sst_stream *stream;
         if (issued == 0) continue;
         missing += issued;
-        if (sst_stream_open(store, kind->name, &stream) != SST_OK) continue;
+        if (sst_stream_open(store, name, &stream) != SST_OK) continue;
         rows = sst_rows(stream);
-        if (rows > issued) text = lab_text("rows after damage of", kind->name, rows, issued);
+        if (rows > issued) text = lab_text("rows after damage of", name, rows, issued);
         for (row = 0; row < rows && text == NULL; row++) {
             if (sst_slice(stream, row, 1, &view) != SST_OK || view.count != 1) continue;
             missing--;
-            if (view.times[0] != r->times[row] || view.first_row != row ||
-                memcmp(view.values, r->values + row * kind->value_bytes,
-                       kind->value_bytes) != 0) {
-                text = lab_text("wrong data after damage, row of", kind->name, row, rows);
+            if (view.first_row != row || lab_look_view(m, i, &view) != NULL) {
+                text = lab_text("wrong data after damage, row of", name, row, rows);
             }
         }
     }
@@ -1378,9 +1689,11 @@ static const char *lab_damage_look(const lab_model *m, sim_disk *disk, bool all)
 }
 
 /* Records a closed file with blocks, an INDEX or two, tables and metadata. */
-static void lab_damage_record(lab_world *w, lab_workload *k) {
+static void lab_damage_record(lab_world *w, lab_workload *k, uint32_t set) {
     static const uint8_t ops[] = {0, 1, 4, 1, 2, 0, 1, 4, 1, 2, 0, 6};
     memset(k, 0, sizeof *k);
+    k->set = set;
+    k->all = true;
     k->seed = lab_mix(lab.seed, 77);
     k->sync_align = 512;
     memcpy(k->ops, ops, sizeof ops);
@@ -1420,28 +1733,31 @@ static void lab_damage_flips(lab_world *w, uint64_t step) {
 /* Records forty rows behind a large value, synced but not closed. Two such recordings differ in the
  * rows and in the value. The caller frees disk and model. */
 static const char *lab_image_record(sim_disk *disk, lab_model *m, const uint8_t *value) {
-    const lab_rows *r = &m->rows[0];
+    const int64_t *times;
+    const uint8_t *values;
+    sst_field fields[LAB_FIELDS];
     sst_stream_desc desc;
     sst_options o;
     sst_store *store;
     sst_stream *stream;
     uint32_t i;
     int result;
-    memset(&desc, 0, sizeof desc);
-    desc.name = lab_kinds[0].name;
-    desc.type = lab_kinds[0].type;
+    m->kinds = lab_kinds[0];
+    lab_describe(m->kinds, &desc, fields);
     memset(&o, 0, sizeof o);
     o.io = &disk->io;
     o.block_bytes = 512;
     o.seed = 1;
     for (i = 0; i < 40; i++) lab_row_add(m, 0);
+    times = (const int64_t *)lab_column_at(m, 0, LAB_TIME, 0).values;
+    values = (const uint8_t *)lab_column_at(m, 0, LAB_FIELD, 0).values;
     if (sst_create(LAB_PATH, &o, &store) != SST_OK) return "sst_create";
     result = sst_stream_create(store, &desc, &stream);
-    if (result == SST_OK) result = sst_append_rows(stream, r->times, r->values, 1);
+    if (result == SST_OK) result = sst_append_rows(stream, times, values, 1);
     if (result == SST_OK) result = sst_flush(store);
     if (result == SST_OK) result = sst_set_meta(store, "key", value, LAB_IMAGE);
     for (i = 1; i < 40 && result == SST_OK; i += 13) {
-        result = sst_append_rows(stream, r->times + i, r->values + i * 8, 13);
+        result = sst_append_rows(stream, times + i, values + i * 8, 13);
         if (result == SST_OK) result = sst_flush(store);
     }
     if (result == SST_OK) result = sst_sync(store);
@@ -1495,11 +1811,11 @@ static const char *lab_damage_image(void) {
 }
 
 /* Damage of a closed file, and of one with an image in it. */
-static void lab_damage(uint64_t step) {
+static void lab_damage(uint32_t set, uint64_t step) {
     const char *text;
     lab_workload k;
     lab_world w;
-    lab_damage_record(&w, &k);
+    lab_damage_record(&w, &k, set);
     lab_damage_flips(&w, step);
     text = lab_damage_image();
     if (text != NULL) lab_fail(&w, text);
@@ -1515,6 +1831,8 @@ static double lab_seconds(void) {
     clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
+
+static bool lab_is_short(void) { return lab_total < 200000; }
 
 static void lab_reset(void) {
     lab.states = lab.deep = lab.points = 0;
@@ -1533,15 +1851,17 @@ static void lab_report(const char *what, uint64_t workloads, double start) {
     CHECK_INT(lab.failures, 0);
 }
 
-/* Every sequence of up to four operations. */
+/* Every sequence of up to four operations: in a short run with any one of the sets of streams, else
+ * with all of them. */
 static void short_workloads(void) {
     double start = lab_seconds();
-    uint64_t id;
+    uint64_t sets = lab_is_short() ? 1 : LAB_SETS, n;
     lab_reset();
-    for (id = 0; id < LAB_SHORT && !lab.stopped; id++) {
-        lab_run_some(id, 0.65 * (double)lab_total / LAB_SHORT);
+    for (n = 0; n < LAB_SEQUENCES * sets && !lab.stopped; n++) {
+        uint64_t sequence = n / sets, set = (lab_mix(lab.seed, sequence) + n) % LAB_SETS;
+        lab_run_some(sequence * LAB_SETS + set, 0.65 * (double)lab_total / LAB_SEQUENCES / sets);
     }
-    lab_report("short sequences", id, start);
+    lab_report("short sequences", n, start);
 }
 
 static void random_workloads(void) {
@@ -1572,16 +1892,30 @@ static void lab_battery(uint64_t most) {
         if (n % 4 == 0) lab_run_some(LAB_SHORT + n, 300);
         else if (n % 4 == 2) lab_run_line_up(n);
         else lab_run_some(test_below(&random, LAB_SHORT), 40);
-        if (n == 3) lab_damage(13);
+        if (n == 3) lab_damage(lab.set, 13);
     }
 }
 
 static void sound_protocol(void) {
     lab_battery(lab_total / 10);
+    for (lab.set = 1; lab.set < LAB_SETS; lab.set++) lab_damage(lab.set, lab_is_short() ? 61 : 13);
+    lab.set = 0;
     CHECK_INT(lab.failures, 0);
 }
 
-/* Is the lab any good? With one rule broken after the other, something has to fail. */
+/* With a rule broken something has to fail. Returns the number of states. */
+static uint64_t lab_break(int rule, const char *name, int *caught) {
+    lab_broken = rule;
+    lab_battery(150000);
+    lab_broken = 0;
+    if (lab.failures != 0) ++*caught;
+    printf("%s broken, %s after %llu states: %s\n", name,
+           lab.failures != 0 ? "caught" : "NOT CAUGHT", (unsigned long long)lab.states, lab.text);
+    return lab.states;
+}
+
+/* Is the lab any good? One rule after the other is broken: in a short run with workloads of all
+ * sets, else for each set with its own alone. */
 static void broken_protocols(void) {
     static const char *const rules[SSTI_RULES] = {
         "none", "salt", "offset", "jump", "sync", "sync_dir", "sync_order", "end_order",
@@ -1589,19 +1923,18 @@ static void broken_protocols(void) {
         "check_words", "session", "gap", "recovery_order", "close_order"
     };
     uint64_t states = 0;
-    int caught = 0;
-    for (lab_broken = 1; lab_broken < SSTI_RULES; lab_broken++) {
-        lab_battery(150000);
-        states += lab.states;
-        if (lab.failures != 0) caught++;
-        printf("%s broken, %s after %llu states: %s\n", rules[lab_broken],
-               lab.failures != 0 ? "caught" : "NOT CAUGHT", (unsigned long long)lab.states,
-               lab.text);
+    int caught = 0, all = 0, rule;
+    for (lab.set = 0; lab.set < LAB_SETS; lab.set++) {
+        lab.every = lab_is_short();
+        for (rule = 1; rule < SSTI_RULES; rule++) states += lab_break(rule, rules[rule], &caught);
+        all += SSTI_RULES - 1;
+        if (lab.every) break;
     }
-    lab_broken = 0;
-    printf("note crash: %d of %d broken rules caught, within %llu states\n", caught,
-           SSTI_RULES - 1, (unsigned long long)states);
-    CHECK_INT(caught, SSTI_RULES - 1);
+    lab.set = 0;
+    lab.every = true;
+    printf("note crash: %d of %d broken rules caught, within %llu states\n", caught, all,
+           (unsigned long long)states);
+    CHECK_INT(caught, all);
 }
 
 /* One state, and all that leads to it: workload:point.state[:point.state] */
@@ -1621,7 +1954,8 @@ static bool lab_replay(void) {
 
 int main(void) {
     lab.seed = test_seed(4);
-    lab_total = test_rounds(20000, 1000000);
+    lab_total = test_rounds(20000, 900000);
+    lab.every = true;
     if (lab_replay()) return lab.failures != 0;
     TEST_RUN(short_workloads);
     TEST_RUN(random_workloads);

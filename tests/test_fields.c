@@ -538,6 +538,43 @@ static void many_fields(void) {
     CHECK_INT(sst_close(store), SST_OK);
 }
 
+/* So many small columns make a large block of few bytes, for which there has to be room in front of
+ * a half that becomes one. */
+static void many_fields_in_a_file(void) {
+    static sst_field fields[SST_MAX_FIELDS];
+    static char texts[SST_MAX_FIELDS][16];
+    static uint8_t row[SST_MAX_FIELDS];
+    sst_store *store = create(path, 0, SST_NO_LIVE);
+    sst_stream_desc desc;
+    sst_stream *stream;
+    sst_view view;
+    int64_t i;
+    memset(&desc, 0, sizeof desc);
+    memset(fields, 0, sizeof fields);
+    for (i = 0; i < SST_MAX_FIELDS; i++) {
+        snprintf(texts[i], sizeof texts[i], "f%d", (int)i);
+        fields[i].name = texts[i];
+        fields[i].type = SST_U8;
+        fields[i].offset = (uint32_t)i;
+    }
+    desc.name = "many";
+    desc.fields = fields;
+    desc.field_count = SST_MAX_FIELDS;
+    REQUIRE(sst_stream_create(store, &desc, &stream) == SST_OK);
+    for (i = 0; i < 300; i++) {
+        memset(row, (int)i & 255, sizeof row);
+        CHECK_INT(sst_append(stream, i, row), SST_OK);
+    }
+    CHECK_INT(sst_close(store), SST_OK);
+    REQUIRE(sst_open(path, NULL, &store) == SST_OK);
+    REQUIRE(sst_stream_open(store, "many", &stream) == SST_OK);
+    REQUIRE(sst_slice(stream, 0, 300, &view) == SST_OK && view.count == 300);
+    for (i = 0; i < 300; i++) {
+        CHECK_INT(((const uint8_t *)view.columns[i].values)[i], i & 255);
+    }
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
 /* A row has at most 1 GiB, whatever its fields. */
 static void large_rows(void) {
     sst_store *store = create(NULL, 0, 0);
@@ -1842,6 +1879,7 @@ int main(void) {
     make_offsets();
     TEST_RUN(descriptions_refused);
     TEST_RUN(many_fields);
+    TEST_RUN(many_fields_in_a_file);
     TEST_RUN(large_rows);
     TEST_RUN(existing_streams);
     TEST_RUN(info_describes);

@@ -46,6 +46,7 @@ typedef struct run {
     uint64_t random;
     sst_options options;
     bool deferred;
+    bool retains, dropping;     /* streams may keep their newest rows only; some do */
     sst_store *store;
     model_store model;
     sst_stream *writer[MODEL_STREAMS], *reader[MODEL_STREAMS];
@@ -68,12 +69,22 @@ static model_source source_of(run *r, uint32_t i) {
     model_source s;
     s.model = &r->model.stream[i];
     s.handle = r->reader[i] != NULL && chance(r, 2) ? r->reader[i] : r->writer[i];
+    model_refresh(&r->model.stream[i], s.handle);
     s.holds = &r->holds;
     s.aligned = (r->options.flags & SST_NO_MAP) == 0;
     return s;
 }
 
 /* ---- streams ------------------------------------------------------------------------------ */
+
+/* A stream that keeps its newest rows: a few, a block or more, or those of some time. */
+static void retain_random(run *r, model_stream *m) {
+    uint64_t bits = test_below(&r->random, 62);
+    m->retain_rows = 1 + test_below(&r->random, chance(r, 2) ? 20 : 200);
+    if (!model_timed(m) || chance(r, 2)) return;
+    m->retain_time = (int64_t)(test_random(&r->random) >> (63 - bits)) + 1;
+    if (chance(r, 2)) m->retain_rows = 0;
+}
 
 static void op_create(run *r) {
     uint32_t i = r->model.count;
@@ -87,10 +98,12 @@ static void op_create(run *r) {
     if (i > 0 && chance(r, 3)) {            /* like an earlier one, so that views can be copied */
         model_become_like(m, &r->model.stream[test_below(&r->random, i)], &r->random);
     }
+    if (r->retains && chance(r, 2)) retain_random(r, m);
     model_describe(m, &desc, field);
     if (chance(r, 4)) desc.flags |= SST_OPEN_EXISTING;
     if (!MODEL_INT(sst_stream_create(r->store, &desc, &r->writer[i]), SST_OK)) return;
     r->model.count++;
+    r->dropping = r->dropping || model_retained(m);
     r->reader[i] = NULL;
     r->owner[i] = false;
     r->made[i] = true;
@@ -445,6 +458,8 @@ static void append_from_store(run *r, uint32_t i, uint64_t rows) {
     options.flags &= ~(uint32_t)SST_DEFERRED;
     options.block_bytes = 512 + (uint32_t)test_below(&r->random, 1000);
     model_describe(m, &desc, field);
+    desc.retain_rows = 0;
+    desc.retain_time = 0;
     if (!MODEL_INT(sst_create(NULL, &options, &store), SST_OK)) return;
     if (MODEL_INT(sst_stream_create(store, &desc, &stream), SST_OK)) {
         for (k = 0; k < rows; k++) MODEL_INT(model_append(m, m->rows + k, stream), SST_OK);
@@ -459,7 +474,9 @@ static void append_from_store(run *r, uint32_t i, uint64_t rows) {
 static uint64_t borrow_rows(run *r, uint32_t i, const model_stream *from, uint64_t *first) {
     model_stream *m = &r->model.stream[i];
     uint64_t rows, at = 0;
-    if (!model_timed(m)) at = test_below(&r->random, from->rows);
+    if (model_retained(from) && r->deferred) return 0;      /* they may be dropped meanwhile */
+    at = from->first;
+    if (!model_timed(m)) at += test_below(&r->random, from->rows - from->first);
     while (at < from->rows && m->rows > 0 && model_timed(m)) {
         int64_t last = m->times[m->rows - 1];
         if (from->times[at] > last) break;
@@ -485,6 +502,7 @@ static void op_append_view(run *r, uint32_t i) {
     for (j = 0; j < from->count; j++) {
         at = (start + j) % from->count;
         if (!model_alike(m, &from->stream[at])) continue;
+        if (!other) model_refresh(&r->model.stream[at], r->writer[at]);
         rows = borrow_rows(r, i, &from->stream[at], &first);
         if (rows == 0) continue;
         append_many(r, i, rows, FROM_SOURCE, other ? snap->handle[at] : r->writer[at], first);
@@ -974,6 +992,10 @@ static bool take_image(run *r, const uint8_t **bytes, size_t *size) {
     size_t again;
     uint8_t *copy;
     sst_info info;
+    if (r->dropping) {
+        MODEL_INT(sst_image(r->store, &first, size), SST_ERR_UNSUPPORTED);
+        return MODEL(first == NULL && *size == 0) && false;
+    }
     if (!MODEL_INT(sst_image(r->store, &first, size), SST_OK)) return false;
     all_sealed(r);
     MODEL(*size % 64 == 0 && *size >= 64);
@@ -1370,7 +1392,7 @@ static void op_verify(run *r) {
     memset(&report, 0, sizeof report);
     for (i = 0; i < model->count; i++) {
         rows += model->stream[i].rows;
-        sealed += model->stream[i].sealed;
+        if (!model_retained(&model->stream[i])) sealed += model->stream[i].sealed;
     }
     MODEL_INT(sst_verify(store, &report), SST_OK);
     MODEL(report.damage_count == 0 && (report.torn_bytes == 0 || r->torn));
@@ -1474,6 +1496,9 @@ static void one_seed(uint64_t seed) {
     if (chance(r, 3)) r->options.block_bytes = 512;
     r->options.seed = chance(r, 2) ? 0 : test_random(&r->random) | 1;
     r->deferred = chance(r, 3);
+#ifndef MODEL_FILES
+    r->retains = chance(r, 3);
+#endif
     if (r->deferred) r->options.flags = SST_DEFERRED;
     steps = 10 + test_below(&r->random, 120);
     model_seed = seed;

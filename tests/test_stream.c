@@ -333,11 +333,8 @@ static void unsupported_descriptions(void) {
     desc.codec = SST_CODEC_AUTO;
     refused(store, &desc, SST_ERR_UNSUPPORTED, __LINE__);
     desc = describe("x", SST_F64);
-    desc.retain_rows = 1;
-    refused(store, &desc, SST_ERR_UNSUPPORTED, __LINE__);
-    desc = describe("x", SST_F64);
-    desc.retain_time = 1;
-    refused(store, &desc, SST_ERR_UNSUPPORTED, __LINE__);
+    desc.retain_time = -1;
+    refused(store, &desc, SST_ERR_ARG, __LINE__);
     sst_close(store);
 }
 

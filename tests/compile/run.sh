@@ -160,6 +160,7 @@ for cc in $compilers; do
     once "$n-two-files" "$@"
     once "$n-static" "$c -o \$o/app $here/static_a.c $here/static_b.c" 'same $o/app'
     once "$n-prefix" "$c -o \$o/app $here/prefix_a.c $here/prefix_b.c" 'limit $o/app'
+    once "$n-record-only" "$c -o \$o/app $here/record_only.c $here/read_back.c" 'limit $o/app'
     syntax "$n-late-gnu99" "$cc -std=gnu99 $strict" late.c
     for file in twice stdio_first; do
         once "$n-$file-gnu99" "$cc -std=gnu99 -O0 $strict -I. -o \$o/app $here/$file.c" \

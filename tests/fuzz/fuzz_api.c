@@ -379,6 +379,7 @@ static void api_begin(api *a, const uint8_t *head, const sst_allocator *allocato
     if (a->file) r->options.seed = 0;
     r->options.io = &a->now->io;
     api_flags(a, a->file ? head[1] : head[1] & API_DEFERRED);
+    r->retains = !a->file && (head[1] & API_VERIFY) != 0;
     if (a->file) api_create(a);
     else MODEL_INT(sst_create(NULL, &r->options, &r->store), SST_OK);
 }

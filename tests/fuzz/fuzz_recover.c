@@ -89,7 +89,7 @@ static uint64_t hash_clocks(int64_t time, const int64_t *lines) {
 }
 
 static uint64_t hash_bytes(uint64_t hash, const void *bytes, size_t size) {
-    return ssti_check_bytes(ssti_check_step(hash, size), (const uint8_t *)bytes, size, 0);
+    return ssti_check_bytes(ssti_check_step(hash, size), (const uint8_t *)bytes, size);
 }
 
 /* 0: it cannot be read. */
