@@ -8,19 +8,10 @@
 #include <unistd.h>
 
 #include "test.h"
+#include "folder.h"
 #include "mend.h"
 
 /* ---- files ---------------------------------------------------------------------------------- */
-
-static char folder[300];
-
-static const char *at(const char *name) {
-    static char paths[8][400];
-    static int next;
-    next = (next + 1) % 8;
-    snprintf(paths[next], sizeof paths[next], "%s/%s", folder, name);
-    return paths[next];
-}
 
 static bool exists(const char *path) { return access(path, F_OK) == 0; }
 
@@ -1173,14 +1164,7 @@ static void large_companion(void) {
 }
 
 int main(void) {
-    const char *top = getenv("TMPDIR");
-    char command[400];
-    snprintf(folder, sizeof folder, "%.200s/test_branches_io.XXXXXX",
-             top != NULL && top[0] != '\0' ? top : "/tmp");
-    if (mkdtemp(folder) == NULL) {
-        perror(folder);
-        return 1;
-    }
+    if (!make_folder("test_branches_io")) return 1;
     TEST_RUN(missing_while_recording);
     TEST_RUN(missing_elsewhere);
     TEST_RUN(missing_after_crash);
@@ -1209,7 +1193,6 @@ int main(void) {
     TEST_RUN(rows_that_do_not_follow);
     TEST_RUN(sync_inside);
     TEST_RUN(large_companion);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    CHECK_INT(system(command), 0);
+    remove_folder();
     return test_done("test_branches_io");
 }

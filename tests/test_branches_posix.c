@@ -4,14 +4,7 @@
 #define STREAMSTORE_IMPLEMENTATION
 #include "../streamstore.h"
 #include "test.h"
-
-static char folder[300];
-
-static const char *at(const char *name) {
-    static char path[400];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
+#include "folder.h"
 
 static const sst_io *io;
 
@@ -361,13 +354,7 @@ static void create_texts(void) {
 }
 
 int main(void) {
-    const char *top = getenv("TMPDIR");
-    char command[400];
-    snprintf(folder, sizeof folder, "%.200s/test_branches.XXXXXX", top == NULL ? "/tmp" : top);
-    if (mkdtemp(folder) == NULL) {
-        perror(folder);
-        return 1;
-    }
+    if (!make_folder("test_branches_posix")) return 1;
     io = sst_io_default();
     fault.most_read = 3;                /* always in small pieces */
     TEST_RUN(errno_results);
@@ -383,7 +370,6 @@ int main(void) {
     TEST_RUN(no_guard);
     TEST_RUN(seen_from_above);
     TEST_RUN(create_texts);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    CHECK_INT(system(command), 0);
+    remove_folder();
     return test_done("test_branches_posix");
 }

@@ -564,12 +564,11 @@ static uint64_t each_allocation(void (*attempt)(void)) {
     return n - 1;
 }
 
-/* A finished file of two streams on `other`, of so many blocks each: many have a chain of INDEX
- * records, and tables. */
-static void finished_file(int blocks, uint64_t rows) {
+/* A file on `disk` of two streams, of so many blocks each. */
+static sst_store *two_streams(uint32_t blocks, uint64_t rows) {
     sst_store *store;
     sst_stream *s, *t;
-    int i;
+    uint32_t i;
     prepare();
     store = create(0);
     s = stream_of(store, "s");
@@ -579,7 +578,14 @@ static void finished_file(int blocks, uint64_t rows) {
         CHECK_INT(append(t, rows), SST_OK);
         CHECK_INT(sst_flush(store), SST_OK);
     }
-    CHECK_INT(sst_close(store), SST_OK);
+    sst_stream_close(s);
+    sst_stream_close(t);
+    return store;
+}
+
+/* One that is finished, on `other`: many blocks have a chain of INDEX records, and tables. */
+static void finished_file(uint32_t blocks, uint64_t rows) {
+    CHECK_INT(sst_close(two_streams(blocks, rows)), SST_OK);
     sim_copy(&disk, &other, 7);
 }
 
@@ -789,23 +795,10 @@ static void lose_end(sim_disk *on) {
     free(bytes);
 }
 
-/* Makes a file on `disk` of two streams, all of it synced. */
+/* All of it synced. */
 static sst_store *synced_file(void) {
-    sst_store *store;
-    sst_stream *s, *t;
-    uint32_t i;
-    prepare();
-    store = create(0);
-    s = stream_of(store, "s");
-    t = stream_of(store, "t");
-    for (i = 0; i < LOST_BLOCKS; i++) {
-        CHECK_INT(append(s, LOST_ROWS), SST_OK);
-        CHECK_INT(append(t, LOST_ROWS), SST_OK);
-        CHECK_INT(sst_flush(store), SST_OK);
-    }
+    sst_store *store = two_streams(LOST_BLOCKS, LOST_ROWS);
     CHECK_INT(sst_sync(store), SST_OK);
-    sst_stream_close(s);
-    sst_stream_close(t);
     return store;
 }
 

@@ -27,19 +27,14 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include "test.h"
+#include "folder.h"
 
 #define KIB 1024u
 #define MIB 1048576u
 #define PAGE 65536u                 /* what a capacity is a multiple of */
 #define MODEL_BYTES (1024u * KIB)
 
-static char folder[300], file_path[310];
-
-static const char *at(const char *name) {
-    static char path[400];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    return path;
-}
+static char file_path[310];
 
 /* Entries of a folder, the two that are always there too; -1: it cannot be read. */
 static int entries(const char *path) {
@@ -1146,14 +1141,7 @@ static void calls_fail(void) {
 }
 
 int main(void) {
-    const char *top = getenv("TMPDIR");
-    char command[400];
-    snprintf(folder, sizeof folder, "%.200s/test_buf.XXXXXX",
-             top == NULL || top[0] == 0 ? "/tmp" : top);
-    if (mkdtemp(folder) == NULL) {
-        perror(folder);
-        return 1;
-    }
+    if (!make_folder("test_buf")) return 1;
     snprintf(file_path, sizeof file_path, "%s/file", folder);
     fault.most_written = 3000;          /* always in pieces */
     TEST_RUN(arguments);
@@ -1178,7 +1166,6 @@ int main(void) {
     TEST_RUN(few_addresses);
     TEST_RUN(address_limit);
     TEST_RUN(calls_fail);
-    snprintf(command, sizeof command, "rm -rf '%s'", folder);
-    CHECK_INT(system(command), 0);
+    remove_folder();
     return test_done("test_buf");
 }

@@ -187,14 +187,25 @@ static void add_field(model_stream *m, sst_type type, uint32_t dimension, const 
     model_measure(m);
 }
 
+/* The image of three streams, of three blocks each of so many rows. */
+static void make_three(fixture *f, const uint32_t *rows, uint64_t random) {
+    sst_stream *stream[3];
+    sst_store *store = open_streams(f, stream, 512);
+    uint32_t i, k;
+    set_metas(f, store, stream[0]);
+    for (i = 0; i < 3; i++) {
+        for (k = 0; k < 3; k++) append_rows(&f->truth.stream[k], stream[k], rows[k], &random);
+        CHECK_INT(sst_flush(store), SST_OK);
+    }
+    keep_image(f, store);
+    for (k = 0; k < 3; k++) CHECK(mend_count(f->bytes, f->size, MEND_BLOCK, k + 1) >= 3);
+}
+
 /* Streams of several fields, with tags, with equal times and a timeline, without times. */
 static void make_kinds_image(void) {
+    static const uint32_t rows[3] = {9, 11, 14};
     fixture *f = &kinds_image;
-    sst_stream *stream[3];
-    sst_store *store;
-    uint64_t random = 11;
     model_stream *m;
-    int i;
     m = add_stream(f, "event", SST_I32, 0, 1);
     add_field(m, SST_F32, 3, "position");
     add_field(m, SST_U8, 5, "");
@@ -205,16 +216,7 @@ static void make_kinds_image(void) {
     m->flags = SST_TAGGED | SST_UNTIMED;
     m = add_stream(f, "step", SST_F64, 0, 0);
     m->flags = SST_UNTIMED;
-    store = open_streams(f, stream, 512);
-    set_metas(f, store, stream[0]);
-    for (i = 0; i < 3; i++) {
-        append_rows(&f->truth.stream[0], stream[0], 9, &random);
-        append_rows(&f->truth.stream[1], stream[1], 11, &random);
-        append_rows(&f->truth.stream[2], stream[2], 14, &random);
-        CHECK_INT(sst_flush(store), SST_OK);
-    }
-    keep_image(f, store);
-    for (i = 0; i < 3; i++) CHECK(mend_count(f->bytes, f->size, MEND_BLOCK, (uint32_t)i + 1) >= 3);
+    make_three(f, rows, 11);
 }
 
 static void make_ragged(model_field *f, int count_style) {
@@ -224,10 +226,8 @@ static void make_ragged(model_field *f, int count_style) {
 
 /* Text; points beside fixed values and bytes, with keys; bytes with keys and tags, no times. */
 static void make_ragged_image(void) {
+    static const uint32_t rows[3] = {7, 5, 6};
     fixture *f = &ragged_image;
-    sst_stream *stream[3];
-    sst_store *store;
-    uint64_t random = 13;
     model_stream *m;
     int i;
     m = add_stream(f, "log", SST_TEXT, 0, 1);
@@ -245,16 +245,7 @@ static void make_ragged_image(void) {
     make_ragged(&m->field[0], 3);
     m->flags = SST_KEYED | SST_UNTIMED | SST_TAGGED;
     for (i = 0; i < 3; i++) model_measure(&f->truth.stream[i]);
-    store = open_streams(f, stream, 512);
-    set_metas(f, store, stream[0]);
-    for (i = 0; i < 3; i++) {
-        append_rows(&f->truth.stream[0], stream[0], 7, &random);
-        append_rows(&f->truth.stream[1], stream[1], 5, &random);
-        append_rows(&f->truth.stream[2], stream[2], 6, &random);
-        CHECK_INT(sst_flush(store), SST_OK);
-    }
-    keep_image(f, store);
-    for (i = 0; i < 3; i++) CHECK(mend_count(f->bytes, f->size, MEND_BLOCK, (uint32_t)i + 1) >= 3);
+    make_three(f, rows, 13);
 }
 
 /* Blocks of more than 64 KiB, with a SKIP before each. */

@@ -8,22 +8,7 @@
 #include <unistd.h>
 
 #include "test.h"
-
-static char folder[512];
-
-static const char *in_folder(const char *name) {
-    static char path[8][600];
-    static int turn;
-    turn = (turn + 1) % 8;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
-
-static bool make_folder(void) {
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/sst-XXXXXX", base != NULL && base[0] ? base : "/tmp");
-    return mkdtemp(folder) != NULL;
-}
+#include "folder.h"
 
 /* Runs the importer with what it prints sent to files "out" and "err"; gives its exit status. */
 static int import(const char *unit, const char *csv, const char *image) {
@@ -41,7 +26,7 @@ static int import(const char *unit, const char *csv, const char *image) {
     fflush(stdout);
     fflush(stderr);
     for (k = 0; k < 2; k++) {
-        files[k] = fopen(in_folder(k == 0 ? "out" : "err"), "wb");
+        files[k] = fopen(at(k == 0 ? "out" : "err"), "wb");
         saved[k] = dup(k + 1);
         if (files[k] != NULL) dup2(fileno(files[k]), k + 1);
     }
@@ -71,7 +56,7 @@ static char *read_file(const char *path, size_t *size) {
 
 static bool printed(const char *name, const char *text) {
     size_t size;
-    char *all = read_file(in_folder(name), &size);
+    char *all = read_file(at(name), &size);
     bool found = strstr(all, text) != NULL;
     if (!found) printf("not in %s: %s; but: %.300s\n", name, text, all);
     free(all);
@@ -176,10 +161,10 @@ static void check_recording(const char *name, const char *unit, int digits, uint
     int round;
     snprintf(csv, sizeof csv, "%s/%s", test_data(), name);
     if (access(csv, R_OK) != 0) SKIP("the recording is not here");
-    REQUIRE(make_folder());
-    image_path = (char *)(uintptr_t)in_folder("image");
+    REQUIRE(make_folder("test_import"));
+    image_path = (char *)(uintptr_t)at("image");
     CHECK_INT(import(unit, csv, image_path), 0);
-    image = (unsigned char *)read_file(in_folder("image"), &image_size);
+    image = (unsigned char *)read_file(at("image"), &image_size);
     text = read_file(csv, &size);
     times = (int64_t *)malloc(size * sizeof *times / 2);
     values = (double *)malloc(size * sizeof *values);
@@ -233,9 +218,9 @@ static void check_recording(const char *name, const char *unit, int digits, uint
     free(text);
     free(times);
     free(values);
-    remove(in_folder("image"));
-    remove(in_folder("out"));
-    remove(in_folder("err"));
+    remove(at("image"));
+    remove(at("out"));
+    remove(at("err"));
     CHECK_INT(rmdir(folder), 0);
 }
 
@@ -245,17 +230,17 @@ static void a_drone(void) { check_recording("px4_sensor_combined.csv", "us", 3, 
 /* --- small files -------------------------------------------------------------------------- */
 
 static int import_text(const char *unit, const char *text, size_t size) {
-    FILE *file = fopen(in_folder("csv"), "wb");
+    FILE *file = fopen(at("csv"), "wb");
     if (file == NULL) return -1;
     CHECK_INT(fwrite(text, 1, size, file), size);
     fclose(file);
-    return import(unit, in_folder("csv"), in_folder("image"));
+    return import(unit, at("csv"), at("image"));
 }
 
 /* What the image of the last import has, as text: times and values. */
 static void imported(char *out, size_t capacity) {
     size_t size, used = 0;
-    unsigned char *image = (unsigned char *)read_file(in_folder("image"), &size);
+    unsigned char *image = (unsigned char *)read_file(at("image"), &size);
     sst_store *store = NULL;
     sst_stream *stream = NULL;
     sst_stream_desc desc;
@@ -285,17 +270,17 @@ static void good(const char *unit, const char *text, const char *want) {
     imported(got, sizeof got);
     if (strcmp(got, want) != 0) printf("%s\n", got);
     CHECK_TEXT(got, want);
-    remove(in_folder("image"));
+    remove(at("image"));
 }
 
 static void bad(const char *text, size_t size, const char *want) {
     CHECK_INT(import_text(NULL, text, size), 1);
     CHECK(printed("err", want));
-    CHECK(access(in_folder("image"), F_OK) != 0);   /* nothing is written */
+    CHECK(access(at("image"), F_OK) != 0);   /* nothing is written */
 }
 
 static void small_files(void) {
-    REQUIRE(make_folder());
+    REQUIRE(make_folder("test_import"));
     good(NULL, "t,a,b\n0,1,2\n0.5,3,4\n", "0: 1 2;500000000: 3 4;");
     good(NULL, "0,1\n1,2\n", "0: 1;1000000000: 2;");            /* no names */
     good("ms", "t,a\r\n1,10\r\n2.5,-1e3\r\n", "1000000: 10;2500000: -1000;");
@@ -318,12 +303,12 @@ static void small_files(void) {
     bad("t,a\n1e30,1\n", 11, "line 2: column 1");
     bad("t,a\n0,1\0,\n", 11, "line 2: a zero byte");
     bad("\0\0\0", 3, "line 1: a zero byte");
-    CHECK_INT(import(NULL, in_folder("absent"), NULL), 1);
-    CHECK_INT(import("hours", in_folder("csv"), NULL), 2);
-    CHECK_INT(import(NULL, in_folder("csv"), in_folder("no/image")), 1);
-    remove(in_folder("csv"));
-    remove(in_folder("out"));
-    remove(in_folder("err"));
+    CHECK_INT(import(NULL, at("absent"), NULL), 1);
+    CHECK_INT(import("hours", at("csv"), NULL), 2);
+    CHECK_INT(import(NULL, at("csv"), at("no/image")), 1);
+    remove(at("csv"));
+    remove(at("out"));
+    remove(at("err"));
     CHECK_INT(rmdir(folder), 0);
 }
 

@@ -8,6 +8,7 @@
 #define STREAMSTORE_IMPLEMENTATION
 #include "../streamstore.h"
 #include "test.h"
+#include "folder.h"
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -314,16 +315,6 @@ static void in_memory(void) {
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
-
-static char folder[300];
-
-static const char *at(const char *name) {
-    static char path[2][400];
-    static int turn;
-    turn = 1 - turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
 
 /* Records, is read by another store meanwhile, closed, opened and copied. */
 static void file_round(size_t kind, uint32_t flags) {
@@ -693,9 +684,7 @@ static void refused_at_random(void) {
 }
 
 int main(void) {
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/ragged-XXXXXX", base != NULL ? base : "/tmp");
-    if (mkdtemp(folder) == NULL) return 1;
+    if (!make_folder("test_ragged")) return 1;
     TEST_RUN(in_memory);
     TEST_RUN(in_files);
     TEST_RUN(saved_intervals);
@@ -703,10 +692,6 @@ int main(void) {
     TEST_RUN(large_after_refusal);
     TEST_RUN(opened_while_appending);
     TEST_RUN(refused_at_random);
-    (void)remove(at("run"));
-    (void)remove(at("copy"));
-    (void)remove(at("dead"));
-    (void)remove(at("saved"));
-    (void)remove(folder);
+    remove_folder();
     return test_done("ragged");
 }

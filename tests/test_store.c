@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "test.h"
+#include "folder.h"
 
 #define FOREIGN_BIT 0x80000000u     /* belongs to no family of flags */
 
@@ -721,7 +722,7 @@ static int unset(owner o, const char *key) {
                             : sst_remove_meta(o.store, key);
 }
 
-static int at(owner o, uint32_t index, const char **key, const void **value, size_t *size) {
+static int meta_at(owner o, uint32_t index, const char **key, const void **value, size_t *size) {
     return o.stream != NULL ? sst_stream_meta_at(o.stream, index, key, value, size)
                             : sst_meta_at(o.store, index, key, value, size);
 }
@@ -753,14 +754,14 @@ static void check_metadata(owner o, const char *long_key, const char *big) {
     CHECK_INT(get(o, "third", &value, &size), SST_ERR_NOT_FOUND);
     for (i = 0; i < 6; i++) {
         key = NULL;
-        CHECK_INT(at(o, i, &key, &value, &size), SST_OK);
+        CHECK_INT(meta_at(o, i, &key, &value, &size), SST_OK);
         REQUIRE(key != NULL);
         CHECK_TEXT(key, i < 5 ? order[i] : long_key);
         check_value(o, key, value, size);
     }
-    CHECK_INT(at(o, 6, &key, &value, &size), SST_ERR_NOT_FOUND);
-    CHECK_INT(at(o, UINT32_MAX, &key, &value, &size), SST_ERR_NOT_FOUND);
-    CHECK_INT(at(o, 0, NULL, NULL, NULL), SST_OK);
+    CHECK_INT(meta_at(o, 6, &key, &value, &size), SST_ERR_NOT_FOUND);
+    CHECK_INT(meta_at(o, UINT32_MAX, &key, &value, &size), SST_ERR_NOT_FOUND);
+    CHECK_INT(meta_at(o, 0, NULL, NULL, NULL), SST_OK);
     CHECK_INT(get(o, "first", NULL, NULL), SST_OK);
     CHECK_INT(get(o, "first", NULL, &size), SST_OK);
     CHECK_INT(size, 7);
@@ -773,7 +774,7 @@ static void use_metadata(owner o, const char *long_key, const char *too_long, co
     size_t size = 5, i;
     char buffer[8] = "first";
     CHECK_INT(get(o, "first", &value, &size), SST_ERR_NOT_FOUND);
-    CHECK_INT(at(o, 0, &key, &value, &size), SST_ERR_NOT_FOUND);
+    CHECK_INT(meta_at(o, 0, &key, &value, &size), SST_ERR_NOT_FOUND);
     CHECK_INT(unset(o, "first"), SST_ERR_NOT_FOUND);
     CHECK_INT(set(o, buffer, "1", 1), SST_OK);
     buffer[0] = 'F';                                /* was copied */
@@ -1094,22 +1095,6 @@ static void appending_allocates_nothing(void) {
 
 /* --- files, clocks, randomness ------------------------------------------------------------ */
 
-static char folder[512];
-
-static const char *in_folder(const char *name) {
-    static char path[2][600];
-    static int turn;
-    turn = !turn;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
-    return path[turn];
-}
-
-static bool make_folder(void) {
-    const char *base = getenv("TMPDIR");
-    snprintf(folder, sizeof folder, "%s/sst-XXXXXX", base != NULL && base[0] ? base : "/tmp");
-    return mkdtemp(folder) != NULL;
-}
-
 static void write_all(const sst_io *io, void *file, uint64_t offset, const void *bytes,
                       size_t size) {
     size_t done = 0, step = 0;
@@ -1146,36 +1131,36 @@ static void io_open_modes(void) {
     size_t done = 0;
     REQUIRE(io != NULL);
     CHECK(io == sst_io_default());
-    REQUIRE(make_folder());
-    CHECK_INT(io->open(io->user, in_folder("a"), SST_IO_READ, &file), SST_ERR_NOT_FOUND);
-    CHECK_INT(io->open(io->user, in_folder("a"), SST_IO_READ | SST_IO_WRITE, &file),
+    REQUIRE(make_folder("test_store"));
+    CHECK_INT(io->open(io->user, at("a"), SST_IO_READ, &file), SST_ERR_NOT_FOUND);
+    CHECK_INT(io->open(io->user, at("a"), SST_IO_READ | SST_IO_WRITE, &file),
               SST_ERR_NOT_FOUND);
-    CHECK_INT(io->open(io->user, in_folder("no/a"), SST_IO_WRITE | SST_IO_CREATE, &file),
+    CHECK_INT(io->open(io->user, at("no/a"), SST_IO_WRITE | SST_IO_CREATE, &file),
               SST_ERR_NOT_FOUND);
-    CHECK_INT(io->open(io->user, in_folder("a"), SST_IO_READ | SST_IO_WRITE | SST_IO_CREATE |
+    CHECK_INT(io->open(io->user, at("a"), SST_IO_READ | SST_IO_WRITE | SST_IO_CREATE |
                        SST_IO_EXCLUSIVE, &file), SST_OK);
     write_all(io, file, 0, "hello", 5);
     CHECK_INT(io->close(io->user, file), SST_OK);
-    CHECK_INT(io->open(io->user, in_folder("a"), SST_IO_READ | SST_IO_WRITE | SST_IO_CREATE |
+    CHECK_INT(io->open(io->user, at("a"), SST_IO_READ | SST_IO_WRITE | SST_IO_CREATE |
                        SST_IO_EXCLUSIVE, &file), SST_ERR_EXISTS);
-    CHECK_INT(io->open(io->user, in_folder("a"), SST_IO_READ | SST_IO_WRITE | SST_IO_CREATE,
+    CHECK_INT(io->open(io->user, at("a"), SST_IO_READ | SST_IO_WRITE | SST_IO_CREATE,
                        &file), SST_OK);
     CHECK_INT(file_size(io, file), 5);              /* present is opened, never truncated */
     CHECK_INT(io->close(io->user, file), SST_OK);
-    CHECK_INT(io->open(io->user, in_folder("a"), SST_IO_READ, &file), SST_OK);
+    CHECK_INT(io->open(io->user, at("a"), SST_IO_READ, &file), SST_OK);
     CHECK(io->write_at(io->user, file, 0, &byte, 1, &done) != SST_OK);
     CHECK_INT(io->read_at(io->user, file, 4, &byte, 1, &done), SST_OK);
     CHECK_INT(done, 1);
     CHECK_INT(byte, 'o');
     CHECK_INT(io->close(io->user, file), SST_OK);
 
-    CHECK_INT(io->rename(io->user, in_folder("a"), in_folder("b")), SST_OK);
-    CHECK_INT(io->sync_dir(io->user, in_folder("b")), SST_OK);
-    CHECK_INT(io->open(io->user, in_folder("a"), SST_IO_READ, &file), SST_ERR_NOT_FOUND);
-    CHECK_INT(io->rename(io->user, in_folder("a"), in_folder("c")), SST_ERR_NOT_FOUND);
-    CHECK_INT(io->remove(io->user, in_folder("a")), SST_ERR_NOT_FOUND);
-    CHECK_INT(io->remove(io->user, in_folder("b")), SST_OK);
-    CHECK_INT(io->open(io->user, in_folder("b"), SST_IO_READ, &file), SST_ERR_NOT_FOUND);
+    CHECK_INT(io->rename(io->user, at("a"), at("b")), SST_OK);
+    CHECK_INT(io->sync_dir(io->user, at("b")), SST_OK);
+    CHECK_INT(io->open(io->user, at("a"), SST_IO_READ, &file), SST_ERR_NOT_FOUND);
+    CHECK_INT(io->rename(io->user, at("a"), at("c")), SST_ERR_NOT_FOUND);
+    CHECK_INT(io->remove(io->user, at("a")), SST_ERR_NOT_FOUND);
+    CHECK_INT(io->remove(io->user, at("b")), SST_OK);
+    CHECK_INT(io->open(io->user, at("b"), SST_IO_READ, &file), SST_ERR_NOT_FOUND);
     CHECK_INT(rmdir(folder), 0);
 }
 
@@ -1185,8 +1170,8 @@ static void io_contents(void) {
     unsigned char bytes[300], zero[300];
     int result;
     memset(zero, 0, sizeof zero);
-    REQUIRE(make_folder());
-    CHECK_INT(io->open(io->user, in_folder("f"), SST_IO_READ | SST_IO_WRITE | SST_IO_CREATE,
+    REQUIRE(make_folder("test_store"));
+    CHECK_INT(io->open(io->user, at("f"), SST_IO_READ | SST_IO_WRITE | SST_IO_CREATE,
                        &file), SST_OK);
     REQUIRE(file != NULL);
     CHECK_INT(file_size(io, file), 0);
@@ -1231,7 +1216,7 @@ static void io_contents(void) {
     CHECK_BYTES((const char *)base + 65546, "mapped", 6);
     CHECK_INT(io->unmap(io->user, file, base, 65536 * 2), SST_OK);
     CHECK_INT(io->close(io->user, file), SST_OK);
-    CHECK_INT(io->remove(io->user, in_folder("f")), SST_OK);
+    CHECK_INT(io->remove(io->user, at("f")), SST_OK);
     CHECK_INT(rmdir(folder), 0);
 }
 
@@ -1244,7 +1229,7 @@ static void in_child(int *taken, int *asked) {
     child = fork();
     if (child == 0) {
         void *file = NULL;
-        if (io->open(io->user, in_folder("f"), SST_IO_READ | SST_IO_WRITE, &file) != SST_OK) {
+        if (io->open(io->user, at("f"), SST_IO_READ | SST_IO_WRITE, &file) != SST_OK) {
             _exit(255);
         }
         *asked = io->lock(io->user, file, SST_IO_LOCK_QUERY);
@@ -1262,10 +1247,10 @@ static void io_locks(void) {
     const sst_io *io = sst_io_default();
     void *first = NULL, *second = NULL;
     int taken = 0, asked = 0;
-    REQUIRE(make_folder());
-    CHECK_INT(io->open(io->user, in_folder("f"), SST_IO_READ | SST_IO_WRITE | SST_IO_CREATE,
+    REQUIRE(make_folder("test_store"));
+    CHECK_INT(io->open(io->user, at("f"), SST_IO_READ | SST_IO_WRITE | SST_IO_CREATE,
                        &first), SST_OK);
-    CHECK_INT(io->open(io->user, in_folder("f"), SST_IO_READ | SST_IO_WRITE, &second), SST_OK);
+    CHECK_INT(io->open(io->user, at("f"), SST_IO_READ | SST_IO_WRITE, &second), SST_OK);
     REQUIRE(first != NULL && second != NULL);
     CHECK_INT(io->lock(io->user, first, SST_IO_LOCK_QUERY), SST_OK);    /* takes nothing */
     in_child(&taken, &asked);
@@ -1285,7 +1270,7 @@ static void io_locks(void) {
     in_child(&taken, &asked);
     CHECK_INT(taken, SST_ERR_LOCKED);
     CHECK_INT(io->close(io->user, second), SST_OK);
-    CHECK_INT(io->remove(io->user, in_folder("f")), SST_OK);
+    CHECK_INT(io->remove(io->user, at("f")), SST_OK);
     CHECK_INT(rmdir(folder), 0);
 }
 
