@@ -27,7 +27,7 @@ rules=$BUILD/rules.mk
 # are spared the conversions.
 warn='-Wall -Wextra -Wpedantic -Wshadow -Wundef -Werror'
 strict="$warn -Wconversion -Wsign-conversion -Wcast-align -Wcast-qual"
-# gcc takes a sixth of its time for the indentation, which clang looks at in make check.
+# gcc takes a sixth of its time for the indentation.
 relaxed="$warn -Wstrict-prototypes -Wno-unused-function -Wno-misleading-indentation"
 relaxed="$relaxed -DSSTI_IMPOSSIBLE=__builtin_trap"
 
