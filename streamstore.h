@@ -4349,7 +4349,7 @@ typedef struct ssti_look {
     uint64_t oldest;                /* row that is kept */
     uint64_t sealed;                /* rows in blocks */
     uint64_t rows;                  /* all */
-    bool unchecked;                 /* for what is only a hint: columns pass without a checksum */
+    bool unchecked;                 /* once, for what is only a hint: without checksums or maps */
 } ssti_look;
 
 typedef struct ssti_range {
@@ -4378,8 +4378,10 @@ static bool ssti_block_fits(const ssti_series *s, const ssti_block *b, const sst
     return b->rows * s->row_bytes <= h->payload;
 }
 
-/* Compares a block with its record and opens its directory. */
-static int ssti_block_open(const ssti_look *k, const ssti_block *b, ssti_directory *d) {
+/* Compares a block with its record and opens its directory. checked: one of its columns was found
+ * before, so that nobody reads the directory, which grows with the columns, for each of them. */
+static int ssti_block_open(const ssti_look *k, const ssti_block *b, bool checked,
+                           ssti_directory *d) {
     sst_store *store = k->series->store;
     const uint8_t *record = ssti_atomic_load(&b->data);
     uint8_t copy[SSTI_RECORD_BYTES];
@@ -4400,7 +4402,8 @@ static int ssti_block_open(const ssti_look *k, const ssti_block *b, ssti_directo
         ssti_index_distrust(store);
         return ssti_corrupt(k, b, SSTI_TEXT("the index does not say what the block says"));
     }
-    if (!ssti_directory_open(d, store, b->offset, &h, record) || !ssti_directory_sound(d, &h)) {
+    if (!ssti_directory_open(d, store, b->offset, &h, record) ||
+        (!checked && !ssti_directory_sound(d, &h))) {
         return ssti_corrupt(k, b, SSTI_TEXT("the directory of a block is damaged"));
     }
     return SST_OK;
@@ -4509,7 +4512,7 @@ static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column
     for (; i < end; i++) {
         if ((ssti_atomic_load(&bits[i / 32]) >> (i % 32) & 1u) != 0) continue;
         if (!open) {
-            SSTI_TRY(ssti_block_open(k, b, &d));
+            SSTI_TRY(ssti_block_open(k, b, true, &d));
             if (!ssti_directory_find(&d, col->kind, col->part, &e, &index) ||
                 e.stored != all || !ssti_directory_pieces(&d, &e, index, &pieces)) {
                 return ssti_corrupt(k, b, SSTI_TEXT("a column is damaged"));
@@ -4570,13 +4573,15 @@ static int ssti_column_check(const ssti_look *k, uint32_t block, uint32_t column
                              uint32_t *at) {
     const ssti_block *b = ssti_list_at(k->list, block);
     const ssti_column *col = &k->series->columns[column];
-    bool trust = ssti_block_trusted(k, b), large;
+    bool trust = ssti_block_trusted(k, b), large, checked;
     ssti_directory d;
     ssti_entry e, pieces;
     uint64_t bytes;
     uint32_t index = column, found;
     SSTI_TRY(ssti_column_wanted(k, block, column, &bytes));
-    SSTI_TRY(ssti_block_open(k, b, &d));
+    checked = ssti_word_load(where - column) != 0 ||        /* times, or all in turn */
+              (column != 0 && ssti_word_load(where - 1) != 0);
+    SSTI_TRY(ssti_block_open(k, b, checked, &d));
     if (!ssti_directory_find(&d, col->kind, col->part, &e, &index)) {
         return ssti_corrupt(k, b, SSTI_TEXT("a column is missing"));
     }
@@ -4742,7 +4747,7 @@ static int ssti_column_find(const ssti_look *k, uint32_t block, uint32_t column,
     uint64_t offset, all;
     uint32_t at;
     if (where == NULL) return ssti_fail(k->error, SST_ERR_MEMORY, SSTI_TEXT("out of memory"));
-    if (data == NULL) data = ssti_block_data(k, block);
+    if (data == NULL && !k->unchecked) data = ssti_block_data(k, block);
     where += (size_t)place * k->series->where_count + column;
     at = ssti_atomic_load(where);
     if (at == 0) SSTI_TRY(ssti_column_check(k, block, column, where, &at));
@@ -6796,7 +6801,7 @@ static uint32_t ssti_pinned_block(const ssti_series *s) {
 static bool ssti_slab_held(const ssti_series *s, const ssti_slab *slab) {
     const sst_stream *h;
     for (h = s->store->handles; h != NULL; h = h->next) {
-        if (ssti_atomic_load(&h->held) == (const void *)slab) return true;
+        if (h->series == s && ssti_atomic_load(&h->held) == (const void *)slab) return true;
     }
     return false;
 }
@@ -12084,21 +12089,6 @@ static int ssti_slice(sst_stream *stream, uint64_t first, uint64_t count, sst_vi
     return ssti_look_end(stream, ssti_view(stream, &k, rows, out));
 }
 
-SST_API uint64_t sst_first_row(const sst_stream *stream) {
-    ssti_look k;
-    ssti_cache cache;
-    sst_error error;
-    uint32_t hint = 0;
-    if (stream == NULL || stream->series->keep == NULL) return 0;
-    memset(&cache, 0, sizeof cache);
-    ssti_lock(&stream->series->store->lock);        /* nothing is dropped meanwhile */
-    ssti_look_begin(&k, stream->series, &error, &hint);
-    k.cache = &cache;                   /* of a store in memory nothing is read */
-    ssti_look_oldest(&k);
-    ssti_unlock(&stream->series->store->lock);
-    return k.oldest;
-}
-
 /* Asks again when it was the index that was wrong. */
 static bool ssti_again(sst_stream *stream, int result) {
     return result == SST_ERR_CORRUPT && ssti_index_mend(stream->series->store);
@@ -13147,29 +13137,42 @@ static void ssti_desc_of(const ssti_series *s, sst_stream_desc *desc) {
     }
 }
 
-SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uint64_t *rows,
+/* Where a stream begins and ends. Any thread may ask: nothing of a handle is used. */
+static int ssti_series_ends(ssti_series *s, uint64_t *first_row, uint64_t *rows,
                             int64_t *first_time, int64_t *last_time) {
     ssti_look k;
-    ssti_cache cache;               /* any thread may ask: nothing of the handle is used */
+    ssti_cache cache;
     sst_error error;
     uint32_t hint = 0;
-    bool retained;
+    bool retained = s->keep != NULL;
     int result;
-    if (stream == NULL) return SST_ERR_ARG;
-    if (*stream->series->store->alive == 0) return SST_ERR_STATE;
     memset(&cache, 0, sizeof cache);
-    retained = stream->series->keep != NULL;
-    if (retained) ssti_lock(&stream->series->store->lock);      /* nothing is dropped meanwhile */
-    ssti_look_begin(&k, stream->series, &error, &hint);
+    if (retained) ssti_lock(&s->store->lock);       /* nothing is dropped meanwhile */
+    ssti_look_begin(&k, s, &error, &hint);
     k.cache = &cache;
-    if (desc != NULL) ssti_desc_of(stream->series, desc);
-    if (rows != NULL) *rows = k.rows;
     if (retained) ssti_look_oldest(&k);
+    if (first_row != NULL) *first_row = k.oldest;
+    if (rows != NULL) *rows = k.rows;
     result = ssti_edge_time(&k, k.oldest, first_time);
     if (result == SST_OK) result = ssti_edge_time(&k, k.rows - 1, last_time);
-    if (retained) ssti_unlock(&stream->series->store->lock);
-    ssti_free(&stream->series->store->allocator, cache.bytes, cache.capacity);
+    if (retained) ssti_unlock(&s->store->lock);
+    ssti_free(&s->store->allocator, cache.bytes, cache.capacity);
     return result;
+}
+
+SST_API uint64_t sst_first_row(const sst_stream *stream) {
+    uint64_t row;
+    if (stream == NULL || stream->series->keep == NULL) return 0;
+    (void)ssti_series_ends(stream->series, &row, NULL, NULL, NULL);
+    return row;
+}
+
+SST_API int sst_stream_info(const sst_stream *stream, sst_stream_desc *desc, uint64_t *rows,
+                            int64_t *first_time, int64_t *last_time) {
+    if (stream == NULL) return SST_ERR_ARG;
+    if (*stream->series->store->alive == 0) return SST_ERR_STATE;
+    if (desc != NULL) ssti_desc_of(stream->series, desc);
+    return ssti_series_ends(stream->series, NULL, rows, first_time, last_time);
 }
 
 #endif /* SSTI_HAS_READ */
