@@ -4512,7 +4512,7 @@ static int ssti_pieces_check(const ssti_look *k, uint32_t block, uint32_t column
     for (; i < end; i++) {
         if ((ssti_atomic_load(&bits[i / 32]) >> (i % 32) & 1u) != 0) continue;
         if (!open) {
-            SSTI_TRY(ssti_block_open(k, b, true, &d));
+            SSTI_TRY(ssti_block_open(k, b, false, &d));
             if (!ssti_directory_find(&d, col->kind, col->part, &e, &index) ||
                 e.stored != all || !ssti_directory_pieces(&d, &e, index, &pieces)) {
                 return ssti_corrupt(k, b, SSTI_TEXT("a column is damaged"));
@@ -9850,7 +9850,7 @@ static void ssti_tails_rebase(const ssti_column *items, uint8_t *offsets, uint32
         uint32_t end;
         memcpy(&end, offsets + (size_t)i * 4, 4);
         end -= (uint32_t)(start / items->item_bytes);
-        if (SSTI_RACE(end < before || (uint64_t)end * items->item_bytes > room)) end = before;
+        if (end < before || (uint64_t)end * items->item_bytes > room) end = before;
         memcpy(offsets + (size_t)i * 4, &end, 4);
         before = end;
     }
@@ -11199,10 +11199,12 @@ static uint64_t ssti_look_oldest_time(const ssti_look *look) {
     ssti_look k = *look;
     uint64_t oldest = high == low ? 0 : ssti_list_at(k.list, low)->first_row, half;
     int64_t limit, time;
+    int failed = SST_OK;
     k.error = &unused;
     if (k.rows == 0) return 0;
     if (k.rows == k.sealed) time = ssti_list_at(k.list, high - 1)->last_time;
-    else if (SSTI_RACE(ssti_time(&k, 0, k.rows - 1, &time) != SST_OK)) return oldest;
+    else failed = ssti_time(&k, 0, k.rows - 1, &time);
+    if (SSTI_RACE(failed != SST_OK)) return oldest;
     if (!ssti_retain_limit(k.series, time, &limit)) return oldest;
     while (low < high) {                /* the last block that begins at or before it */
         uint32_t middle = low + (high - low) / 2;
@@ -11210,12 +11212,13 @@ static uint64_t ssti_look_oldest_time(const ssti_look *look) {
         else high = middle;
     }
     if (low != k.first) oldest = ssti_list_at(k.list, low - 1)->first_row;
-    if (low != k.blocks || k.rows == k.sealed ||
-        SSTI_RACE(ssti_time(&k, 0, k.sealed, &time) != SST_OK) || time > limit) return oldest;
+    if (low != k.blocks || k.rows == k.sealed) return oldest;
+    failed = ssti_time(&k, 0, k.sealed, &time);
+    if (SSTI_RACE(failed != SST_OK) || time > limit) return oldest;
     half = ssti_look_half(&k, k.rows - 1);
-    if (half > k.sealed && !SSTI_RACE(ssti_time(&k, 0, half, &time) != SST_OK) &&
-        time <= limit) return half;
-    return k.sealed;
+    if (half <= k.sealed) return k.sealed;
+    failed = ssti_time(&k, 0, half, &time);
+    return SSTI_RACE(failed != SST_OK) || time > limit ? k.sealed : half;
 }
 
 /* Notes the oldest row that is kept: what queries see does not depend on when blocks go. */
