@@ -6,72 +6,8 @@
 #define SSTI_TABLE_ROWS 1u
 #include "../streamstore.h"
 #include "test.h"
+#include "meter.h"
 #include "model.h"
-
-/* ---- an allocator that counts, checks and fails --------------------------------------------- */
-
-#define COUNTER_MAGIC 0x6D656D6F72792121u
-
-typedef struct counter {
-    uint64_t calls;             /* that asked for memory */
-    uint64_t fail_at;           /* this call fails; 0: none */
-    bool forever;               /* and all behind it */
-    uint64_t one_in;            /* or so many fail, at random; 0: none */
-    uint64_t random;
-    uint64_t failures;
-    size_t live, peak;          /* bytes in use */
-    uint64_t blocks;
-    bool broken;                /* a wrong old_size, or not a block of ours */
-} counter;
-
-typedef struct counter_head {   /* 32 bytes, so that what follows is aligned to 16 */
-    uint64_t size, magic, unused[2];
-} counter_head;
-
-static bool counter_fails(counter *c) {
-    c->calls++;
-    if (c->one_in != 0 && test_below(&c->random, c->one_in) == 0) {
-        c->failures++;
-        return true;
-    }
-    if (c->fail_at == 0 || c->calls < c->fail_at) return false;
-    if (c->calls > c->fail_at && !c->forever) return false;
-    c->failures++;
-    return true;
-}
-
-static void counter_free(counter *c, counter_head *head, size_t size) {
-    c->broken = c->broken || head->magic != COUNTER_MAGIC || head->size != size;
-    c->live -= size;
-    c->blocks--;
-    head->magic = 0;
-    memset(head + 1, 0xDD, size);
-    free(head);
-}
-
-/* Always moves, so that nothing can count on memory that stays. */
-static void *counter_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    counter *c = (counter *)user;
-    counter_head *from = old != NULL ? (counter_head *)old - 1 : NULL, *to;
-    if (old == NULL && old_size != 0) c->broken = true;
-    if (from != NULL) c->broken = c->broken || from->magic != COUNTER_MAGIC;
-    if (from != NULL) c->broken = c->broken || from->size != old_size;
-    if (new_size == 0) {
-        if (from != NULL) counter_free(c, from, old_size);
-        return NULL;
-    }
-    if (counter_fails(c)) return NULL;
-    to = (counter_head *)model_memory(sizeof *to + new_size);
-    memset(to + 1, 0xAA, new_size);
-    to->size = new_size;
-    to->magic = COUNTER_MAGIC;
-    if (from != NULL) memcpy(to + 1, from + 1, old_size < new_size ? old_size : new_size);
-    c->live += new_size;
-    c->blocks++;
-    if (c->live > c->peak) c->peak = c->live;
-    if (from != NULL) counter_free(c, from, old_size);
-    return to + 1;
-}
 
 /* ---- the scenario --------------------------------------------------------------------------- */
 
@@ -80,7 +16,7 @@ static void *counter_resize(void *user, void *old, size_t old_size, size_t new_s
 #define STREAMS 4
 
 typedef struct scene {
-    counter memory;
+    meter memory;
     sst_allocator allocator;
     sst_options options;
     sst_store *store, *opened;
@@ -244,7 +180,7 @@ static int step_create(scene *s) {
     s->options.error = NULL;
     CHECK_INT(error.result, result);
     CHECK((result == SST_OK) == (s->store != NULL));
-    if (result != SST_OK) CHECK(s->memory.live == 0 && s->memory.blocks == 0);
+    if (result != SST_OK) CHECK(s->memory.now == 0 && s->memory.blocks == 0);
     return result;
 }
 
@@ -311,14 +247,14 @@ static int step_image(scene *s) {
 }
 
 static int open_image(scene *s, size_t size, uint32_t flags) {
-    size_t live = s->memory.live;
+    size_t live = s->memory.now;
     uint64_t blocks = s->memory.blocks;
     int result;
     s->options.flags = flags;
     result = sst_open_memory(s->image, size, &s->options, &s->opened);
     s->options.flags = 0;
     CHECK((result == SST_OK) == (s->opened != NULL));
-    if (result != SST_OK) CHECK(s->memory.live == live && s->memory.blocks == blocks);
+    if (result != SST_OK) CHECK(s->memory.now == live && s->memory.blocks == blocks);
     return result;
 }
 
@@ -475,10 +411,9 @@ static uint64_t run_scene(uint64_t fail_at, bool forever) {
     size_t i;
     int errors = test_errors;
     if (s == NULL) exit(1);
+    s->allocator = meter_allocator(&s->memory);
     s->memory.fail_at = fail_at;
     s->memory.forever = forever;
-    s->allocator.user = &s->memory;
-    s->allocator.resize = counter_resize;
     s->options.allocator = &s->allocator;
     s->options.block_bytes = 512;
     s->options.seed = 5;
@@ -489,9 +424,8 @@ static uint64_t run_scene(uint64_t fail_at, bool forever) {
     if (test_errors == errors) check_contents(s);
     CHECK_INT(sst_close(s->opened), SST_OK);
     CHECK_INT(sst_close(s->store), SST_OK);
-    CHECK_INT(s->memory.live, 0);
+    CHECK_INT(s->memory.now, 0);
     CHECK_INT(s->memory.blocks, 0);
-    CHECK(!s->memory.broken);
     if (test_errors != errors) {
         printf("when allocation %llu failed %s\n", (unsigned long long)fail_at,
                forever ? "and all after it" : "once");
@@ -523,7 +457,7 @@ static void each_and_all_after_fail(void) {
 
 typedef struct kinds {
     uint64_t random;
-    counter memory;
+    meter memory;
     sst_store *store;
     sst_stream *stream[KINDS];
     model_stream model[KINDS];
@@ -615,13 +549,13 @@ static void kinds_image(kinds *k, const sst_options *options) {
 
 static void kinds_seed(uint64_t seed) {
     kinds *k = (kinds *)calloc(1, sizeof *k);
-    sst_allocator allocator = {NULL, counter_resize};
+    sst_allocator allocator;
     sst_options options;
     uint64_t calls;
     uint32_t i;
     if (k == NULL) exit(1);
     k->random = model_seed = seed;
-    allocator.user = &k->memory;
+    allocator = meter_allocator(&k->memory);
     memset(&options, 0, sizeof options);
     options.allocator = &allocator;
     options.block_bytes = 512 + (uint32_t)test_below(&k->random, 3000);
@@ -641,7 +575,7 @@ static void kinds_seed(uint64_t seed) {
     if (!model_failed) kinds_image(k, &options);
     k->memory.one_in = 0;
     CHECK_INT(sst_close(k->store), SST_OK);
-    CHECK(k->memory.live == 0 && k->memory.blocks == 0 && !k->memory.broken);
+    CHECK(k->memory.now == 0 && k->memory.blocks == 0);
     for (i = 0; i < KINDS; i++) model_stream_free(&k->model[i]);
     free(k);
 }
@@ -655,8 +589,7 @@ static void any_fails_in_kinds(void) {
 static void abort_frees(void) {
     scene *s = (scene *)calloc(1, sizeof *s);
     if (s == NULL) exit(1);
-    s->allocator.user = &s->memory;
-    s->allocator.resize = counter_resize;
+    s->allocator = meter_allocator(&s->memory);
     s->options.allocator = &s->allocator;
     s->options.block_bytes = 512;
     CHECK_INT(step_create(s), SST_OK);
@@ -664,7 +597,7 @@ static void abort_frees(void) {
     CHECK_INT(append_up_to(s, 0, 333), SST_OK);
     CHECK_INT(ask_views(s->stream[0], 0), SST_OK);
     CHECK_INT(sst_abort(s->store), SST_OK);
-    CHECK(s->memory.live == 0 && s->memory.blocks == 0 && !s->memory.broken);
+    CHECK(s->memory.now == 0 && s->memory.blocks == 0);
     free(s);
 }
 
@@ -768,7 +701,7 @@ typedef struct recording {
     sst_field field[5][MODEL_FIELDS];
     model_stream model[5];
     uint32_t count;
-    counter memory;
+    meter memory;
     size_t used_before, used_after;     /* the most in use before, and with, the first seal */
 } recording;
 
@@ -877,8 +810,7 @@ static void check_bound(uint64_t seed) {
     bound = sst_memory_bound(&r->options, r->count > 0 ? r->desc : NULL, r->count);
     block = r->options.block_bytes != 0 ? r->options.block_bytes : 256u << 10;
     for (i = 0; i < r->count; i++) rows[i] = rows_before_seal(r, i);
-    r->allocator.user = &r->memory;
-    r->allocator.resize = counter_resize;
+    r->allocator = meter_allocator(&r->memory);
     r->options.allocator = &r->allocator;
     fill_tails(r, rows, true, seed);
     CHECK(r->used_before <= bound);

@@ -4,34 +4,9 @@
 #define STREAMSTORE_IMPLEMENTATION
 #include "../streamstore.h"
 #include "test.h"
+#include "meter.h"
 
-/* ---- an allocator that refuses -------------------------------------------------------------- */
-
-typedef struct refusing {
-    size_t most;                /* larger sizes are refused; 0: no limit */
-    uint64_t calls, fail_at;    /* from this call on all fail; 0: none */
-} refusing;
-
-static void *refusing_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    refusing *r = (refusing *)user;
-    (void)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    r->calls++;
-    if (r->fail_at != 0 && r->calls >= r->fail_at) return NULL;
-    if (r->most != 0 && new_size > r->most) return NULL;
-    return realloc(old, new_size);
-}
-
-static sst_allocator refusing_allocator(refusing *r) {
-    sst_allocator a;
-    memset(r, 0, sizeof *r);
-    a.user = r;
-    a.resize = refusing_resize;
-    return a;
-}
+/* ---- stores and streams --------------------------------------------------------------------- */
 
 static sst_store *memory_store(const sst_allocator *a, uint32_t flags) {
     sst_options options = {0};
@@ -68,13 +43,13 @@ static void utf8_last_byte(void) {
 }
 
 static void growing_arrays(void) {
-    refusing r;
-    sst_allocator a = refusing_allocator(&r);
+    meter m;
+    sst_allocator a = meter_allocator(&m);
     uint32_t capacity = 0;
     void *items = NULL;
     CHECK_INT(ssti_grow(&a, &items, &capacity, UINT32_MAX, 1), SST_ERR_LIMIT);
     CHECK_INT(ssti_grow(&a, &items, &capacity, UINT32_MAX / 2, SIZE_MAX / 4), SST_ERR_MEMORY);
-    CHECK(items == NULL && capacity == 0 && r.calls == 0);
+    CHECK(items == NULL && capacity == 0 && m.calls == 0);
     CHECK_INT(ssti_grow(&a, &items, &capacity, 9, 8), SST_OK);
     CHECK(items != NULL && capacity == 9);
     ssti_free(&a, items, capacity * 8);
@@ -190,8 +165,8 @@ static void colliding_names(void) {
 /* ---- sizes that no machine has -------------------------------------------------------------- */
 
 static void impossible_sizes(void) {
-    refusing r;
-    sst_allocator a = refusing_allocator(&r);
+    meter m;
+    sst_allocator a = meter_allocator(&m);
     sst_store *store = memory_store(&a, 0);
     sst_stream *stream = scalar_stream(store, "s", 0);
     uint64_t calls, end = store->end;
@@ -200,27 +175,27 @@ static void impossible_sizes(void) {
     ssti_draft draft;
     ssti_list list;
     memset(&list, 0, sizeof list);
-    calls = r.calls;
+    calls = m.calls;
     CHECK_INT(ssti_map_room(&a, &map), SST_ERR_LIMIT);
     CHECK_INT(ssti_extent_make(&a, &extent, SIZE_MAX - 10), SST_ERR_MEMORY);
     CHECK_INT(ssti_record_begin(store, &draft, 3, SIZE_MAX / 2, 0), SST_ERR_MEMORY);
     list.count = UINT32_MAX;
     CHECK_INT(ssti_list_room(&list, &a), SST_ERR_LIMIT);
     CHECK_INT(ssti_scratch(stream, (uint64_t)SIZE_MAX / 2 + 100), SST_ERR_MEMORY);
-    CHECK_INT(r.calls, calls);                  /* nobody was asked for them */
+    CHECK_INT(m.calls, calls);                  /* nobody was asked for them */
     CHECK_INT(ssti_scratch(stream, (uint64_t)SIZE_MAX / 2 - 100), SST_ERR_MEMORY);
     CHECK_INT(sst_set_meta(store, "k", "v", SIZE_MAX / 2), SST_ERR_MEMORY);
     CHECK_INT(sst_set_meta(store, "k", "v", SIZE_MAX - 5), SST_ERR_MEMORY);
     CHECK_INT(sst_meta_at(store, 0, NULL, NULL, NULL), SST_ERR_NOT_FOUND);
-    r.most = 1 << 20;                           /* an extent as large as all before it */
+    m.most = 1 << 20;                           /* an extent as large as all before it */
     store->end = SIZE_MAX / 2;
     CHECK_INT(ssti_extent_room(store, 300000), SST_OK);
     CHECK_INT(store->extents[store->extent_count - 1].capacity, 300000);
     CHECK_INT(ssti_extents_join(store), SST_ERR_LIMIT);
     store->end = end;
     store->extents[store->extent_count - 1].base = end;
-    r.most = 0;
-    calls = r.calls;
+    m.most = 0;
+    calls = m.calls;
     CHECK_INT(ssti_live_grow(store, SIZE_MAX / 2), SST_ERR_MEMORY);
     {
         sst_view view = {0};
@@ -228,7 +203,7 @@ static void impossible_sizes(void) {
         view.count = UINT64_MAX / 8;
         CHECK_INT(ssti_view_carry(stream, &view, 0, 1), SST_ERR_MEMORY);
     }
-    CHECK_INT(r.calls, calls);
+    CHECK_INT(m.calls, calls);
     CHECK_INT(sst_close(store), SST_OK);
 }
 
@@ -558,8 +533,8 @@ static void two_writers(void) {
 static void image_out_of_memory(void) {
     uint64_t n, failures = 0;
     for (n = 1; n < 200; n++) {
-        refusing r;
-        sst_allocator a = refusing_allocator(&r);
+        meter m;
+        sst_allocator a = meter_allocator(&m);
         sst_store *store = memory_store(&a, 0), *reader;
         sst_stream *streams[3];
         const void *image;
@@ -575,14 +550,15 @@ static void image_out_of_memory(void) {
         for (t = 0; t < 6000; t++) {
             for (i = 0; i < 3; i++) CHECK_INT(sst_append_i64(streams[i], t, t + i), SST_OK);
         }
-        r.calls = 0;
-        r.fail_at = n;
+        m.calls = 0;
+        m.fail_at = n;
+        m.forever = true;
         result = sst_image(store, &image, &size);
         done = result == SST_OK;
         CHECK(done || result == SST_ERR_MEMORY);
         CHECK(done == (image != NULL) && done == (size != 0));
         failures += !done;
-        r.fail_at = 0;
+        m.fail_at = 0;
         CHECK_INT(sst_image(store, &image, &size), SST_OK);
         REQUIRE(sst_open_memory(image, size, NULL, &reader) == SST_OK);
         CHECK_INT(sst_verify(reader, NULL), SST_OK);
@@ -607,15 +583,16 @@ static void meta_out_of_memory(void) {
     char *large = (char *)calloc(1, 400000);
     if (large == NULL) exit(1);
     for (n = 1; n < 20; n++) {
-        refusing r;
-        sst_allocator a = refusing_allocator(&r);
+        meter m;
+        sst_allocator a = meter_allocator(&m);
         sst_store *store = memory_store(&a, 0);
         const void *value;
         size_t size;
         int result;
         CHECK_INT(sst_set_meta(store, "key", "old", 3), SST_OK);
-        r.calls = 0;
-        r.fail_at = n;
+        m.calls = 0;
+        m.fail_at = n;
+        m.forever = true;
         result = sst_set_meta(store, "key", large, 400000);     /* more than an extent */
         CHECK(result == SST_OK || result == SST_ERR_MEMORY);
         REQUIRE(sst_get_meta(store, "key", &value, &size) == SST_OK);
@@ -638,8 +615,8 @@ static void fill_extent(sst_store *store) {
 }
 
 static void full_extent(void) {
-    refusing r;
-    sst_allocator a = refusing_allocator(&r);
+    meter m;
+    sst_allocator a = meter_allocator(&m);
     sst_store *store = memory_store(&a, 0);
     sst_stream *stream = scalar_stream(store, "s", 0), *second;
     sst_stream_desc desc = {0};
@@ -648,7 +625,7 @@ static void full_extent(void) {
     CHECK_INT(sst_set_meta(store, "key", "value", 5), SST_OK);
     CHECK_INT(sst_append_i64(stream, 1, 1), SST_OK);
     fill_extent(store);
-    r.most = 1;                                 /* nothing any more */
+    m.most = 1;                                 /* nothing any more */
     CHECK_INT(sst_remove_meta(store, "key"), SST_ERR_MEMORY);
     CHECK_INT(sst_get_meta(store, "key", &value, &size), SST_OK);
     CHECK_INT(sst_stream_finish(stream), SST_ERR_MEMORY);
@@ -657,7 +634,7 @@ static void full_extent(void) {
     desc.type = SST_I8;
     CHECK_INT(sst_stream_create(store, &desc, &second), SST_ERR_MEMORY);
     CHECK(second == NULL && sst_rows(stream) == 1);
-    r.most = 0;
+    m.most = 0;
     CHECK_INT(sst_append_i64(stream, 2, 2), SST_OK);    /* it was not finished */
     CHECK_INT(sst_remove_meta(store, "key"), SST_OK);
     CHECK_INT(sst_get_meta(store, "key", &value, &size), SST_ERR_NOT_FOUND);
@@ -673,8 +650,8 @@ static void image_in_a_full_extent(void) {
     int tail;
     for (tail = 0; tail < 2; tail++) {
         for (left = 0; left < 1024; left += 64) {
-            refusing r;
-            sst_allocator a = refusing_allocator(&r);
+            meter m;
+            sst_allocator a = meter_allocator(&m);
             sst_store *store = memory_store(&a, 0);
             sst_stream *stream = scalar_stream(store, "s", 0);
             const ssti_extent *e = &store->extents[0];
@@ -687,12 +664,12 @@ static void image_in_a_full_extent(void) {
             CHECK_INT(sst_set_meta(store, "fill", zeros, room / 64 * 64 - left - 198), SST_OK);
             CHECK_INT(sst_remove_meta(store, "fill"), SST_OK);  /* or it would be in the INDEX */
             CHECK(e->capacity - e->used - left < 64);
-            r.most = 1;
+            m.most = 1;
             result = sst_image(store, &image, &size);
             CHECK(result == SST_ERR_MEMORY || result == SST_OK);
             failed += result != SST_OK;
             n++;
-            r.most = 0;
+            m.most = 0;
             CHECK_INT(sst_image(store, &image, &size), SST_OK);
             CHECK(size > 15000 && sst_rows(stream) == 1);
             CHECK_INT(sst_close(store), SST_OK);
@@ -703,15 +680,15 @@ static void image_in_a_full_extent(void) {
 
 /* Halves that could not be had when the stream was made are asked for by the first append. */
 static void late_halves(void) {
-    refusing r;
-    sst_allocator a = refusing_allocator(&r);
+    meter m;
+    sst_allocator a = meter_allocator(&m);
     sst_store *store = memory_store(&a, SST_DEFERRED);
     sst_stream *stream;
-    r.most = 8000;
+    m.most = 8000;
     stream = scalar_stream(store, "s", 0);
     CHECK_INT(sst_append_i64(stream, 1, 1), SST_ERR_MEMORY);
     CHECK_INT(sst_rows(stream), 0);
-    r.most = 0;
+    m.most = 0;
     CHECK_INT(sst_append_i64(stream, 1, 1), SST_OK);
     CHECK_INT(sst_rows(stream), 1);
     CHECK_INT(sst_close(store), SST_OK);
@@ -719,8 +696,8 @@ static void late_halves(void) {
 
 /* A view whose first time has to be another one, without memory for a copy of the times. */
 static void carry_out_of_memory(void) {
-    refusing r;
-    sst_allocator a = refusing_allocator(&r);
+    meter m;
+    sst_allocator a = meter_allocator(&m);
     sst_store *store = memory_store(&a, 0);
     sst_stream *stream = scalar_stream(store, "s", 0);
     sst_view view;
@@ -729,9 +706,9 @@ static void carry_out_of_memory(void) {
     CHECK_INT(sst_flush(store), SST_OK);
     CHECK_INT(sst_slice(stream, 0, 1, &view), SST_OK);  /* what is noted at a first look */
     CHECK_INT(sst_window(stream, 15, 1000, &view), SST_OK);
-    r.most = 1;
+    m.most = 1;
     CHECK_INT(sst_window_ex(stream, 15, 1000, SST_CARRY, &view), SST_ERR_MEMORY);
-    r.most = 0;
+    m.most = 0;
     CHECK_INT(sst_window_ex(stream, 15, 1000, SST_CARRY, &view), SST_OK);
     CHECK_INT(view.count, 100);
     CHECK(view.times[0] == 15 && view.times[1] == 20 && !view.stable);
@@ -741,8 +718,8 @@ static void carry_out_of_memory(void) {
 
 /* A record in a memory store that somebody wrote over, in the middle of several extents. */
 static void damaged_memory_store(void) {
-    refusing r;
-    sst_allocator a = refusing_allocator(&r);
+    meter m;
+    sst_allocator a = meter_allocator(&m);
     sst_store *store = memory_store(&a, 0);
     sst_stream *stream = scalar_stream(store, "s", 0);
     sst_report report = {0};

@@ -8,19 +8,11 @@
 #define STREAMSTORE_IMPLEMENTATION
 #include "../streamstore.h"
 #include "test.h"
+#include "meter.h"
 #include "mend.h"
 
-static void *counted_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    *(int64_t *)user += (int64_t)new_size - (int64_t)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    return realloc(old, new_size);
-}
-
-static int64_t in_use;
-static sst_allocator allocator = {&in_use, counted_resize};
+static meter counted;
+static const sst_allocator allocator = {&counted, meter_resize};
 
 static void what_is_required(void) {
     sst_options options = {0};
@@ -38,7 +30,7 @@ static void what_is_required(void) {
     CHECK_INT(sst_open_append("file", &options, &store), SST_ERR_UNSUPPORTED);
     options.seed = 0;
     CHECK_INT(sst_create(NULL, &options, &store), SST_ERR_ARG);     /* no entropy */
-    CHECK(store == NULL && in_use == 0);
+    CHECK(store == NULL && counted.now == 0);
 }
 
 /* Rows go in and come out, through halves that grow. */
@@ -80,7 +72,7 @@ static void recording(void) {
           ((const int64_t *)view.values)[view.count - 1] == 2 * 49990);
     CHECK_INT(sst_close(reader), SST_OK);
     CHECK_INT(sst_close(store), SST_OK);
-    CHECK_INT(in_use, 0);
+    CHECK_INT(counted.now, 0);
 }
 
 /* With two halves, polled. What was outgrown is given back at once: nobody else is reading. */
@@ -97,7 +89,7 @@ static void deferred(void) {
     desc.type = SST_I64;
     CHECK_INT(sst_create(NULL, &options, &store), SST_OK);
     CHECK_INT(sst_stream_create(store, &desc, &stream), SST_OK);
-    before = in_use;
+    before = counted.now;
     CHECK(before > 2 * 16384);
     for (t = 0; t < 50000; t++) {
         int result = sst_append_i64(stream, t, 2 * t);
@@ -112,7 +104,7 @@ static void deferred(void) {
     CHECK_INT(store->spare_count, 0);
     CHECK_INT(sst_rows(stream), 50000);
     CHECK_INT(sst_close(store), SST_OK);
-    CHECK_INT(in_use, 0);
+    CHECK_INT(counted.now, 0);
 }
 
 /* An INDEX that does not say what a block says: the blocks are read by hopping. */
@@ -155,7 +147,7 @@ static void lying_index(void) {
     CHECK_INT(sst_close(reader), SST_OK);
     CHECK_INT(sst_close(store), SST_OK);
     free(copy);
-    CHECK_INT(in_use, 0);
+    CHECK_INT(counted.now, 0);
 }
 
 /* Of the growable buffers only those in the caller's memory are left. */

@@ -9,6 +9,7 @@
 
 #include "test.h"
 #include "folder.h"
+#include "meter.h"
 #include "mend.h"
 
 /* ---- files ---------------------------------------------------------------------------------- */
@@ -966,21 +967,10 @@ static void reads_that_end(void) {
 
 /* ---- memory that runs out beside files ------------------------------------------------------ */
 
-static uint64_t allocations, failing_allocation;
-
-static void *failing_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    (void)user;
-    (void)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    return ++allocations == failing_allocation ? NULL : realloc(old, new_size);
-}
-
 /* Recovery with the nth allocation failing: the file is as good as before. */
 static void recovery_out_of_memory(void) {
-    sst_allocator a = {NULL, failing_resize};
+    meter m;
+    sst_allocator a = meter_allocator(&m);
     sst_options options = {0};
     sst_store *store;
     uint64_t n, failed = 0;
@@ -991,15 +981,15 @@ static void recovery_out_of_memory(void) {
         crashed("store", 7);
         f = fopen(at("store"), "ab");
         CHECK(f != NULL && fwrite("SREC torn", 1, 9, f) == 9 && fclose(f) == 0);
-        allocations = 0;
-        failing_allocation = n;
+        m.calls = 0;
+        m.fail_at = n;
         result = sst_open_append(at("store"), &options, &store);
-        failing_allocation = 0;
+        m.fail_at = 0;
         CHECK(result == SST_OK || result == SST_ERR_MEMORY);
         failed += result != SST_OK;
         if (store != NULL) CHECK_INT(sst_close(store), SST_OK);
         CHECK_INT(rows_in(at("store"), NULL), 107);
-        if (allocations < n) break;
+        if (m.calls < n) break;
     }
     CHECK(failed > 8 && n < 100);
     wipe("store");
@@ -1007,7 +997,8 @@ static void recovery_out_of_memory(void) {
 
 /* Many tails are sealed in one call, in several writes; with an allocation failing between. */
 static void many_tails(void) {
-    sst_allocator a = {NULL, failing_resize};
+    meter m;
+    sst_allocator a = meter_allocator(&m);
     sst_options options = {0};
     uint64_t n, failed = 0;
     options.allocator = &a;
@@ -1023,17 +1014,17 @@ static void many_tails(void) {
             streams[i] = stream_of(store, i == 0 ? "s" : name);
             CHECK_INT(append(streams[i], 1000), SST_OK);
         }
-        allocations = 0;
-        failing_allocation = n;
+        m.calls = 0;
+        m.fail_at = n;
         result = sst_flush(store);
-        failing_allocation = 0;
+        m.fail_at = 0;
         CHECK(result == SST_OK || result == SST_ERR_MEMORY);
         failed += result != SST_OK;
         CHECK_INT(sst_flush(store), SST_OK);
         for (i = 0; i < 24; i++) CHECK_INT(sst_rows(streams[i]), 1000);
         CHECK_INT(sst_close(store), SST_OK);
         CHECK_INT(rows_in(at("store"), NULL), 1000);
-        if (n != 0 && allocations < n) break;
+        if (n != 0 && m.calls < n) break;
     }
     CHECK(failed > 0);
     wipe("store");

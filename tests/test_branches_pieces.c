@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "test.h"
+#include "meter.h"
 #include "scratch.h"
 #include "mend.h"
 
@@ -182,53 +183,44 @@ static void changed_between(void) {
 
 /* ---- memory: none, or somebody else is faster ----------------------------------------------- */
 
-typedef struct meddling {
-    int64_t in_use;
-    uint64_t calls, at;         /* the call that fails, or at which `between` is called */
-    void (*between)(struct meddling *m);
-    sst_stream *other;
-    bool inside;
-} meddling;
-
-static void *meddling_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    meddling *m = (meddling *)user;
-    if (new_size != 0 && !m->inside && ++m->calls == m->at) {
-        if (m->between == NULL) return NULL;
-        m->inside = true;
-        m->between(m);
-        m->inside = false;
-    }
-    m->in_use += (int64_t)new_size - (int64_t)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    return realloc(old, new_size);
-}
-
 static void out_of_memory(void) {
     uint64_t n, failed = 0;
     restore();
     for (n = 1; n < 30; n++) {
-        meddling m = {0};
-        sst_allocator a;
+        meter m;
+        sst_allocator a = meter_allocator(&m);
         sst_stream *stream;
         sst_store *store;
         int result;
-        a.user = &m;
-        a.resize = meddling_resize;
         store = look(&a, &stream);
         m.calls = 0;
-        m.at = n;
+        m.fail_at = n;
         result = slice(stream, 1500);
         CHECK(result == SST_OK || result == SST_ERR_MEMORY);
         CHECK_INT(slice(stream, 1500), SST_OK);
         CHECK_INT(sst_close(store), SST_OK);
-        CHECK_INT(m.in_use, 0);
+        CHECK_INT(m.now, 0);
         failed += result != SST_OK;
         if (m.calls < n) break;
     }
     CHECK(failed >= 3 && n < 30);
+}
+
+/* At one call for memory somebody else does something, before there is any. */
+typedef struct meddling {
+    meter memory;
+    uint64_t at;                /* this call; 0: none */
+    void (*between)(struct meddling *m);
+    sst_stream *other;
+} meddling;
+
+static void *meddling_resize(void *user, void *old, size_t old_size, size_t new_size) {
+    meddling *m = (meddling *)user;
+    if (new_size != 0 && m->memory.calls + 1 == m->at) {
+        m->at = 0;
+        m->between(m);
+    }
+    return meter_resize(&m->memory, old, old_size, new_size);
 }
 
 /* The other reader asks the same while memory is fetched for the first one. */
@@ -256,7 +248,7 @@ static void two_at_once(void) {
             store = look(&a, &stream);
             CHECK_INT(sst_stream_open(store, "s", &m.other), SST_OK);
             m.between = table != 0 ? other_table : other_slice;
-            m.calls = 0;
+            m.memory.calls = 0;
             m.at = n;
             if (table != 0) {
                 CHECK_INT(sst_locate(stream, 10 * 1501, SST_EXACT, &row), SST_OK);
@@ -265,7 +257,7 @@ static void two_at_once(void) {
             CHECK_INT(slice(stream, 1500), SST_OK);
             CHECK_INT(slice(m.other, 1501), SST_OK);
             CHECK_INT(sst_close(store), SST_OK);
-            CHECK_INT(m.in_use, 0);
+            CHECK_INT(m.memory.now, 0);
         }
     }
 }

@@ -5,25 +5,14 @@
 #include "../streamstore.h"
 
 #include "test.h"
+#include "meter.h"
 #include "scratch.h"
 #include "mend.h"
 
 #include <sys/wait.h>
 
-static size_t failing, allocations;
-
-static void *counted_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    (void)user;
-    (void)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    if (++allocations == failing) return NULL;
-    return realloc(old, new_size);
-}
-
-static const sst_allocator counted = {NULL, counted_resize};
+static meter memory;
+static const sst_allocator counted = {&memory, meter_resize};
 
 static sst_stream *make(sst_store *store, const char *name, sst_type type, uint32_t flags) {
     sst_stream_desc desc = {0};
@@ -41,7 +30,7 @@ static sst_store *memory_store(uint32_t block_bytes, uint32_t flags) {
     options.block_bytes = block_bytes;
     options.flags = flags;
     options.allocator = &counted;
-    failing = 0;
+    memory.fail_at = 0;
     CHECK_INT(sst_create(NULL, &options, &store), SST_OK);
     return store;
 }
@@ -505,8 +494,8 @@ static void no_memory(void) {
         uint64_t rows = 0;
         sst_row row = {0};
         row.value = bytes;
-        allocations = 0;
-        failing = n;
+        memory.calls = 0;
+        memory.fail_at = n;
         for (row.time = 0; row.time < 60; row.time++) {
             int result;
             row.count = row.time % 20 == 19 ? 1500 : (size_t)row.time;
@@ -518,9 +507,9 @@ static void no_memory(void) {
             rows += result == SST_OK;
             CHECK_INT(sst_rows(stream), rows);
         }
-        failing = 0;
+        memory.fail_at = 0;
         CHECK_INT(sst_close(store), SST_OK);
-        if (allocations < n) break;
+        if (memory.calls < n) break;
     }
     CHECK(n > 5 && n < 200);
 }

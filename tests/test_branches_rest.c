@@ -5,6 +5,7 @@
 #define STREAMSTORE_IMPLEMENTATION
 #include "../streamstore.h"
 #include "test.h"
+#include "meter.h"
 #include "mend.h"
 #include "simdisk.h"
 
@@ -510,36 +511,8 @@ static void reads_fail(void) {
 
 /* ---- memory that runs out -------------------------------------------------------------------- */
 
-static struct {
-    uint64_t calls;             /* that asked for memory */
-    uint64_t fail_at;           /* this one fails; 0: none */
-    bool forever;               /* and all behind it */
-    uint64_t failures, bytes;   /* bytes: in use */
-} memory;
-
-static void *memory_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    void *made;
-    (void)user;
-    if (new_size != 0) {
-        bool fails = memory.fail_at != 0 && ++memory.calls >= memory.fail_at &&
-                     (memory.forever || memory.calls == memory.fail_at);
-        if (fails) {
-            memory.failures++;
-            return NULL;
-        }
-    }
-    memory.bytes += new_size;
-    memory.bytes -= old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    made = realloc(old, new_size);
-    if (made == NULL) exit(1);
-    return made;
-}
-
-static const sst_allocator scarce = {NULL, memory_resize};
+static meter memory;
+static const sst_allocator scarce = {&memory, meter_resize};
 
 /* Once for every allocation that an attempt asks for: that one fails, or all from there on. Returns
  * how many there are. */
@@ -554,7 +527,7 @@ static uint64_t each_allocation(void (*attempt)(void)) {
             memory.fail_at = ++n;
             memory.forever = forever != 0;
             attempt();
-            CHECK_INT(memory.bytes, 0);
+            CHECK_INT(memory.now, 0);
             if (test_errors != errors) {
                 printf("... allocation %d failing%s\n", (int)n, forever ? ", and all behind" : "");
                 return 0;
@@ -758,7 +731,7 @@ static void closing_out_of_memory(void) {
         CHECK_INT(append(stream_of(store, "s"), 5), SST_OK);
         CHECK_INT(sst_close(store), SST_OK);
         CHECK_INT(rows_on(&disk), TABLE_ROWS + 5);
-        CHECK_INT(memory.bytes, 0);
+        CHECK_INT(memory.now, 0);
         failed += result != SST_OK;
         if (memory.failures == 0) break;
     }
@@ -1578,7 +1551,7 @@ static void no_memory_for_store(void) {
         CHECK((result == SST_OK) == (store != NULL));
         failed += result != SST_OK;
         CHECK_INT(sst_close(store), SST_OK);
-        CHECK_INT(memory.bytes, 0);
+        CHECK_INT(memory.now, 0);
         if (memory.failures == 0) break;
     }
     CHECK(failed > 0 && n < 20);

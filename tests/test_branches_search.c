@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "test.h"
+#include "meter.h"
 #include "scratch.h"
 
 #define MOST_ROWS 2000
@@ -153,22 +154,6 @@ static void check_new_table(sst_stream *stream) {
 
 /* ---- tables that cannot be made ------------------------------------------------------------- */
 
-typedef struct memory {
-    int64_t in_use;
-    uint64_t calls, at;         /* the call that fails */
-} memory;
-
-static void *failing_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    memory *m = (memory *)user;
-    if (new_size != 0 && ++m->calls == m->at) return NULL;
-    m->in_use += (int64_t)new_size - (int64_t)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    return realloc(old, new_size);
-}
-
 /* The nth time that memory is asked for there is none: without a table rows are found too. */
 static void tables_without_memory(void) {
     static const uint32_t sizes[2] = {512, 2048};
@@ -177,26 +162,24 @@ static void tables_without_memory(void) {
         uint64_t n, without = 0;
         make_image(torn_times, sizes[size]);
         for (n = 1; n < 200; n++) {
-            memory m = {0};
-            sst_allocator a;
+            meter m;
+            sst_allocator a = meter_allocator(&m);
             sst_stream *stream;
             sst_store *store;
             int result;
             bool done;
-            a.user = &m;
-            a.resize = failing_resize;
             store = look(&a, 0, &stream);
             m.calls = 0;
-            m.at = n;
+            m.fail_at = n;
             result = locate(stream, of.times[200]);
             CHECK(result == SST_OK || result == SST_ERR_MEMORY);
             without += result == SST_OK && stream->series->table == NULL;
             done = m.calls < n;
-            m.at = 0;
+            m.fail_at = 0;
             check_rows(stream, 5);
             check_new_table(stream);
             CHECK_INT(sst_close(store), SST_OK);
-            CHECK_INT(m.in_use, 0);
+            CHECK_INT(m.now, 0);
             if (done) break;
         }
         CHECK(without >= 3 && n < 200);

@@ -7,6 +7,7 @@
 #include "../streamstore.h"
 
 #include "test.h"
+#include "meter.h"
 #define MEND_PIECE_BYTES 4096
 #include "mend.h"
 #include "simdisk.h"
@@ -16,24 +17,8 @@
 
 static sim_disk disk;
 static sst_options options;
-static size_t allocated, allocations, failing;
-
-/* Counts what is there; the allocation number `failing` fails. */
-static void *counted_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    void *memory;
-    (void)user;
-    if (new_size == 0) {
-        if (old != NULL) allocated -= old_size;
-        free(old);
-        return NULL;
-    }
-    if (++allocations == failing) return NULL;
-    memory = realloc(old, new_size);
-    if (memory != NULL) allocated += new_size - (old == NULL ? 0 : old_size);
-    return memory;
-}
-
-static const sst_allocator counted = {NULL, counted_resize};
+static meter memory;
+static const sst_allocator counted = {&memory, meter_resize};
 
 static sst_stream *make(sst_store *store, const char *name, sst_type type, uint32_t items,
                         const char *timeline) {
@@ -113,7 +98,7 @@ static void begin(void) {
     memset(&options, 0, sizeof options);
     options.io = &disk.io;
     options.allocator = &counted;
-    allocations = failing = 0;
+    memory.calls = memory.fail_at = 0;
 }
 
 /* A recorded file "a", open for reading. */
@@ -131,7 +116,7 @@ static void end(sst_store *store) {
     CHECK_INT(sst_close(store), SST_OK);
     CHECK_INT(disk.open_handles, 0);
     CHECK_INT(disk.open_maps, 0);
-    CHECK_INT(allocated, 0);
+    CHECK_INT(memory.now, 0);
     sim_free(&disk);
 }
 
@@ -281,15 +266,15 @@ static void without_memory(void) {
     size_t n;
     for (n = 1; n < 2000 && test_errors == 0; n++) {
         int result;
-        allocations = 0;
-        failing = n;
+        memory.calls = 0;
+        memory.fail_at = n;
         result = sst_compact(store, "b", &options);
-        failing = 0;
+        memory.fail_at = 0;
         CHECK(result == SST_OK || result == SST_ERR_MEMORY);
         if (result == SST_OK) check_file("b", false);
         else CHECK(sim_lookup(&disk, "b") == NULL);
         remove_target();
-        if (allocations < n) break;
+        if (memory.calls < n) break;
     }
     CHECK(n > 20);
     end(store);

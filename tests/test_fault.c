@@ -11,6 +11,7 @@
 #define SSTI_TAIL_FIRST_BYTES 128
 #include "../streamstore.h"
 #include "test.h"
+#include "meter.h"
 #include "mend.h"
 #include "simdisk.h"
 
@@ -18,49 +19,6 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-/* ---- an allocator that counts, checks and fails ------------------------------------------- */
-
-typedef struct counter {
-    uint64_t calls;             /* that asked for memory */
-    uint64_t nth, count;        /* from the nth on, so many fail; nth 0: none */
-    bool quiet;                 /* while we look: nothing fails or counts */
-    uint64_t live, blocks;
-    bool broken;                /* a wrong old_size */
-} counter;
-
-typedef struct counter_head {   /* 16 bytes, so that what follows is aligned */
-    uint64_t size, unused;
-} counter_head;
-
-static bool counter_fails(counter *c) {
-    if (c->quiet) return false;
-    c->calls++;
-    return c->nth != 0 && c->calls >= c->nth && c->calls - c->nth < c->count;
-}
-
-static void *counter_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    counter *c = (counter *)user;
-    counter_head *from = old != NULL ? (counter_head *)old - 1 : NULL, *to;
-    if (from != NULL && from->size != old_size) c->broken = true;
-    if (new_size != 0 && counter_fails(c)) return NULL;
-    to = NULL;
-    if (new_size != 0) {
-        to = (counter_head *)malloc(sizeof *to + new_size);
-        if (to == NULL) exit(1);
-        memset(to + 1, 0xAA, new_size);
-        to->size = new_size;
-        if (from != NULL) memcpy(to + 1, old, old_size < new_size ? old_size : new_size);
-        c->live += new_size;
-        c->blocks++;
-    }
-    if (from != NULL) {
-        c->live -= old_size;
-        c->blocks--;
-        free(from);
-    }
-    return to == NULL ? NULL : to + 1;
-}
 
 /* ---- rows: everything follows from stream and number ---------------------------------------- */
 
@@ -367,7 +325,7 @@ struct trial {
     const workload *w;
     fault f;
     sim_disk disk;
-    counter memory;
+    meter memory;
     sst_allocator allocator;
     sst_store *store, *reader;
     sst_stream *stream[STREAMS], *seen[STREAMS];
@@ -396,7 +354,7 @@ static sst_options options_of(trial *t, uint32_t flags) {
     sst_options options;
     memset(&options, 0, sizeof options);
     t->allocator.user = &t->memory;
-    t->allocator.resize = counter_resize;
+    t->allocator.resize = meter_resize;
     options.allocator = &t->allocator;
     options.io = &t->disk.io;
     options.block_bytes = BLOCK_BYTES;
@@ -413,7 +371,7 @@ static void quiet(trial *t, bool on) {
 }
 
 static void heal(trial *t) {
-    t->f.nth = t->memory.nth = 0;
+    t->f.nth = t->memory.fail_at = 0;
     t->disk.fault.armed = false;
     t->disk.space = 0;
 }
@@ -1131,8 +1089,8 @@ static void run_trial(trial *t, uint64_t *calls) {
     quiet(t, false);
     if (t->f.kind == KIND_SPACE) t->disk.space = t->f.nth * SPACE_UNIT;
     if (t->f.kind == KIND_MEMORY) {
-        t->memory.nth = t->f.nth;
-        t->memory.count = t->f.how == ONCE ? 1 : UINT64_MAX;
+        t->memory.fail_at = t->f.nth;
+        t->memory.forever = t->f.how != ONCE;
     }
     for (s = t->w->steps; s->run != NULL && test_errors == 0; s++) run_step(t, s);
     if (test_errors == 0 && calls == NULL) CHECK(fired(t) || t->f.nth == 0);
@@ -1157,7 +1115,6 @@ static void run_trial(trial *t, uint64_t *calls) {
     CHECK_INT(t->disk.open_handles, 0);
     CHECK_INT(t->disk.open_maps, 0);
     CHECK_INT(t->memory.blocks, 0);
-    CHECK(!t->memory.broken);
     if (test_errors == 0) look_names(t);
     if (test_errors == 0) kill_check(t);
     if (test_errors == 0) crash_check(t);

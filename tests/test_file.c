@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "test.h"
+#include "meter.h"
 #include "mend.h"
 
 /* ---- files -------------------------------------------------------------------------------- */
@@ -251,23 +252,8 @@ static sst_io watch_io = {
     watch_remove, watch_rename, watch_sync_dir, watch_now, watch_entropy
 };
 
-/* An allocator that counts what is not freed. */
-static int64_t memory_now;
-
-static void *count_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    void *p;
-    (void)user;
-    if (new_size == 0) {
-        free(old);
-        if (old != NULL) memory_now -= (int64_t)old_size;
-        return NULL;
-    }
-    p = realloc(old, new_size);
-    if (p != NULL) memory_now += (int64_t)new_size - (old != NULL ? (int64_t)old_size : 0);
-    return p;
-}
-
-static const sst_allocator counting = {NULL, count_resize};
+static meter memory;
+static const sst_allocator counting = {&memory, meter_resize};
 
 static sst_options options_of(uint32_t flags) {
     sst_options options;
@@ -283,9 +269,9 @@ static sst_options options_of(uint32_t flags) {
 static void check_leaks(void) {
     CHECK_INT(watch.files, 0);
     CHECK_INT(watch.maps, 0);
-    CHECK_INT(memory_now, 0);
+    CHECK_INT(memory.now, 0);
     watch.files = watch.maps = 0;
-    memory_now = 0;
+    memory.now = 0;
 }
 
 static int create(const char *path, uint32_t flags, sst_store **store) {

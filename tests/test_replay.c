@@ -8,6 +8,7 @@
 
 #define MEND_PIECE_BYTES 2048u
 #include "test.h"
+#include "meter.h"
 #include "scratch.h"
 #include "mend.h"
 
@@ -737,32 +738,10 @@ static void damaged_pieces(void) {
 
 /* --- memory ---------------------------------------------------------------------------------- */
 
-typedef struct counter {
-    uint64_t calls, fail_at;            /* this call fails; 0: none */
-    size_t live;
-} counter;
-
-static void *counter_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    counter *c = (counter *)user;
-    void *p;
-    if (new_size == 0) {
-        c->live -= old_size;
-        free(old);
-        return NULL;
-    }
-    if (++c->calls == c->fail_at) return NULL;
-    p = take(new_size);
-    memset(p, 0xAA, new_size);
-    if (old != NULL) memcpy(p, old, old_size < new_size ? old_size : new_size);
-    free(old);
-    c->live += new_size - old_size;
-    return p;
-}
-
 /* Opens and reads everything; SST_ERR_MEMORY, once, and the next call goes on. */
-static void read_with_failures(const set *s, counter *c) {
+static void read_with_failures(const set *s, meter *m) {
     walk w;
-    size_t before = c->live, failures = 0, place;
+    size_t before = m->now, failures = 0, place;
     sst_view view;
     int result;
     memset(&w, 0, sizeof w);
@@ -770,7 +749,7 @@ static void read_with_failures(const set *s, counter *c) {
     result = sst_replay_open(s->handles, s->places, INT64_MIN, &w.replay);
     if (result != SST_OK) {
         CHECK_INT(result, SST_ERR_MEMORY);
-        CHECK(w.replay == NULL && c->live == before);
+        CHECK(w.replay == NULL && m->now == before);
         return;
     }
     while (w.at < s->count && test_errors == 0) {
@@ -802,22 +781,19 @@ static void every_allocation(void) {
         bool more = true;
         for (n = 1; more && test_errors == 0; n += 1 + n / 12) {
             uint64_t state = same;
-            counter c;
-            sst_allocator allocator;
+            meter m;
+            sst_allocator allocator = meter_allocator(&m);
             set *s;
-            memset(&c, 0, sizeof c);
-            allocator.user = &c;
-            allocator.resize = counter_resize;
             s = make_set((int)(i % PLACES), &allocator, &state);
-            c.calls = 0;
-            c.fail_at = n;
-            read_with_failures(s, &c);
-            more = c.calls >= n;
+            m.calls = 0;
+            m.fail_at = n;
+            read_with_failures(s, &m);
+            more = m.calls >= n;
             failed += more;
-            c.fail_at = 0;
-            read_with_failures(s, &c);
+            m.fail_at = 0;
+            read_with_failures(s, &m);
             drop_set(s);
-            CHECK_INT(c.live, 0);
+            CHECK_INT(m.now, 0);
         }
         CHECK(failed >= 3);
     }

@@ -7,37 +7,8 @@
 #include <sched.h>
 
 #include "test.h"
+#include "meter.h"
 #include "scratch.h"
-
-/* ---- memory that is counted ---- */
-
-typedef struct counter {
-    size_t now, peak, calls;
-} counter;
-
-static void *counted_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    counter *c = (counter *)user;
-    void *p;
-    if (new_size == 0) {
-        c->now -= old_size;
-        free(old);
-        return NULL;
-    }
-    p = realloc(old, new_size);
-    if (p == NULL) return NULL;
-    c->now += new_size - old_size;
-    c->calls++;
-    if (c->now > c->peak) c->peak = c->now;
-    return p;
-}
-
-static sst_allocator counted(counter *c) {
-    sst_allocator a;
-    memset(c, 0, sizeof *c);
-    a.user = c;
-    a.resize = counted_resize;
-    return a;
-}
 
 /* ---- rows by number ---- */
 
@@ -63,6 +34,20 @@ static sst_stream_desc scalar(uint64_t rows, int64_t time, uint32_t block_bytes)
     desc.retain_time = time;
     desc.block_bytes = block_bytes;
     return desc;
+}
+
+/* A store whose memory is counted, with a stream. */
+static sst_store *make_metered(meter *m, uint32_t block_bytes, const sst_stream_desc *desc,
+                               sst_stream **stream) {
+    sst_allocator a = meter_allocator(m);
+    sst_options options = {0};
+    sst_store *store;
+    options.allocator = &a;
+    options.block_bytes = block_bytes;
+    store = make(&options);
+    CHECK_INT(sst_stream_create(store, desc, stream), SST_OK);
+    if (*stream == NULL) exit(1);
+    return store;
 }
 
 static void append_to(sst_stream *stream, uint64_t end) {
@@ -247,35 +232,30 @@ static void empty_and_one(void) {
 
 /* Rows that are too large for a tail, and blocks of one row. */
 static void large_rows(void) {
-    counter c;
-    sst_allocator a = counted(&c);
-    sst_options options = {0};
+    meter m;
     sst_stream_desc desc = {0};
     sst_store *store;
     sst_stream *s;
     sst_view view;
     static uint8_t image[100000];
-    uint64_t n;
-    size_t before = 0;
-    options.allocator = &a;
-    store = make(&options);
+    uint64_t n, before = 0;
     desc.name = "camera";
     desc.type = SST_U8;
     desc.shape[0] = sizeof image;
     desc.retain_rows = 5;
-    REQUIRE(sst_stream_create(store, &desc, &s) == SST_OK);
+    store = make_metered(&m, 0, &desc, &s);
     for (n = 0; n < 200; n++) {
         memset(image, (int)n, sizeof image);
         CHECK_INT(sst_append(s, (int64_t)n, image), SST_OK);
         CHECK_INT(sst_first_row(s), n < 5 ? 0 : n - 4);
         CHECK_INT(sst_at(s, (int64_t)n - 2, &view), n < 2 ? SST_ERR_NOT_FOUND : SST_OK);
         if (n >= 2) CHECK_INT(((const uint8_t *)view.values)[sizeof image - 1], (n - 2) % 256);
-        if (n == 20) before = c.calls;
+        if (n == 20) before = m.calls;
     }
-    CHECK_INT(c.calls, before);                     /* memory is used again */
-    CHECK(c.peak < 9 * sizeof image);
+    CHECK_INT(m.calls, before);                     /* memory is used again */
+    CHECK(m.peak < 9 * sizeof image);
     sst_close(store);
-    CHECK_INT(c.now, 0);
+    CHECK_INT(m.now, 0);
 }
 
 /* ---- every kind of row ---- */
@@ -435,18 +415,14 @@ static void refused(void) {
 /* However much is appended, and however often halves are sealed before they are full, no more is
  * taken; the other streams of the store keep all. */
 static void bounded(void) {
-    counter c;
-    sst_allocator a = counted(&c);
-    sst_options options = {0};
+    meter m;
     sst_stream_desc desc = scalar(1000, 0, 1024);
     sst_store *store;
     sst_stream *s, *all;
     sst_view view;
-    uint64_t n, seed = 5;
-    size_t calls = 0, now = 0;
-    options.allocator = &a;
-    store = make(&options);
-    REQUIRE(sst_stream_create(store, &desc, &s) == SST_OK);
+    uint64_t n, seed = 5, calls = 0;
+    size_t now = 0;
+    store = make_metered(&m, 0, &desc, &s);
     desc = scalar(0, 0, 0);
     desc.name = "all";
     REQUIRE(sst_stream_create(store, &desc, &all) == SST_OK);
@@ -459,19 +435,19 @@ static void bounded(void) {
             check_view(&view, n < 1000 ? 0 : n - 1000, n < 1000 ? n : 1000);
         }
         if (n == 30000) {
-            calls = c.calls;
-            now = c.now;
+            calls = m.calls;
+            now = m.now;
         }
     }
-    CHECK(c.calls - calls <= 20);
-    CHECK(c.now - now <= 8192);
-    CHECK(c.peak < 200000);
+    CHECK(m.calls - calls <= 20);
+    CHECK(m.now - now <= 8192);
+    CHECK(m.peak < 200000);
     CHECK_INT(sst_rows(all), 500);
     CHECK_INT(sst_first_row(all), 0);
     CHECK_INT(sst_window(all, 0, INT64_MAX, &view), SST_OK);
     CHECK_INT(view.count, 500);
     sst_close(store);
-    CHECK_INT(c.now, 0);
+    CHECK_INT(m.now, 0);
 }
 
 /* sst_memory_bound is enough for ever. */
@@ -521,57 +497,31 @@ static void fixed_memory(void) {
 }
 
 /* Without memory nothing is lost: rows wait in the tail until there is some. */
-static bool no_memory;
-
-static void *failing_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    (void)user;
-    (void)old_size;
-    if (new_size == 0) {
-        free(old);
-        return NULL;
-    }
-    return no_memory ? NULL : realloc(old, new_size);
-}
-
 static void out_of_memory(void) {
-    sst_allocator a = {NULL, failing_resize};
-    sst_options options = {0};
+    meter m;
     sst_stream_desc desc = scalar(0, 320, 512);
     sst_store *store;
     sst_stream *s;
     uint64_t row;
     int result = SST_OK;
-    options.allocator = &a;
-    store = make(&options);
-    REQUIRE(sst_stream_create(store, &desc, &s) == SST_OK);
+    store = make_metered(&m, 0, &desc, &s);
+    m.forever = true;
     append_to(s, 10);
-    no_memory = true;
+    m.fail_at = 1;
     for (row = 10; row < 100 && result == SST_OK; row++) {
         result = sst_append_f64(s, time_of(row), value_of(row));
     }
     CHECK_INT(result, SST_ERR_MEMORY);
     CHECK_INT(sst_rows(s), 32);
-    no_memory = false;
+    m.fail_at = 0;
     append_to(s, 10000);
-    no_memory = true;                               /* what there is is enough from now on */
+    m.fail_at = 1;                                  /* what there is is enough from now on */
     append_to(s, 20000);
-    no_memory = false;
+    m.fail_at = 0;
     check_queries(s, sst_first_row(s), 20000);
     CHECK(sst_first_row(s) >= 20000 - 33 - 32);
     sst_close(store);
-}
-
-/* Every allocation fails, one after the other: the call is refused, and succeeds when repeated. */
-static size_t allocations, failing_one, live_bytes;
-
-static void *nth_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    void *p;
-    (void)user;
-    if (new_size != 0 && ++allocations == failing_one) return NULL;
-    p = new_size == 0 ? NULL : realloc(old, new_size);
-    if (new_size == 0) free(old);
-    live_bytes += new_size - old_size;
-    return p;
+    CHECK_INT(m.now, 0);
 }
 
 /* A call once more, when there was no memory for it. */
@@ -582,10 +532,12 @@ static void *nth_resize(void *user, void *old, size_t old_size, size_t new_size)
         CHECK_INT(result_of_call, SST_OK); \
     } while (0)
 
+/* Every allocation fails, one after the other: the call is refused, and succeeds when repeated. */
 static void each_allocation(void) {
-    sst_allocator a = {NULL, nth_resize};
+    meter m;
+    sst_allocator a = meter_allocator(&m);
     sst_options options = {0};
-    size_t nth, most = 1;
+    uint64_t nth, most = 1;
     char path[300];
     make_path(path, sizeof path);
     options.allocator = &a;
@@ -597,8 +549,8 @@ static void each_allocation(void) {
         sst_view view;
         uint64_t n;
         to.flags = SST_REPLACE | SST_NO_SYNC;
-        allocations = live_bytes = 0;
-        failing_one = nth;
+        m.calls = 0;
+        m.fail_at = nth;
         AGAIN(sst_create(NULL, &options, &store));
         REQUIRE(store != NULL);
         AGAIN(sst_stream_create(store, &desc, &s));
@@ -616,8 +568,8 @@ static void each_allocation(void) {
         AGAIN(sst_save(store, path, INT64_MIN, INT64_MAX, &to));
         AGAIN(sst_verify(store, NULL));
         CHECK_INT(sst_close(store), SST_OK);
-        CHECK_INT(live_bytes, 0);
-        if (most < allocations) most = allocations;
+        CHECK_INT(m.now, 0);
+        if (most < m.calls) most = m.calls;
     }
     CHECK(most > 50);
     remove(path);
@@ -625,42 +577,33 @@ static void each_allocation(void) {
 
 /* Rows that grow: memory that became too small goes. */
 static void growing_rows(void) {
-    counter c;
-    sst_allocator a = counted(&c);
-    sst_options options = {0};
+    meter m;
     sst_stream_desc desc = {0};
     sst_store *store;
     sst_stream *s;
     static uint8_t bytes[100000];
     size_t n;
-    options.allocator = &a;
-    store = make(&options);
     desc.name = "growing";
     desc.type = SST_BYTES;
     desc.retain_rows = 3;
-    REQUIRE(sst_stream_create(store, &desc, &s) == SST_OK);
+    store = make_metered(&m, 0, &desc, &s);
     for (n = 0; n < sizeof bytes; n += 50) {
         CHECK_INT(sst_append_n(s, (int64_t)n, bytes, n), SST_OK);
     }
-    CHECK(c.peak < 12 * sizeof bytes);
+    CHECK(m.peak < 12 * sizeof bytes);
     sst_close(store);
-    CHECK_INT(c.now, 0);
+    CHECK_INT(m.now, 0);
 }
 
 /* A stream that keeps all beside one that does not: the image has nothing of the latter. */
 static void beside_others(void) {
-    counter c;
-    sst_allocator a = counted(&c);
-    sst_options options = {0};
+    meter m;
     sst_stream_desc desc = scalar(40, 0, 512);
     sst_store *store;
     sst_stream *s, *all;
     sst_info info;
     uint64_t i;
-    options.allocator = &a;
-    options.block_bytes = 512;
-    store = make(&options);
-    REQUIRE(sst_stream_create(store, &desc, &s) == SST_OK);
+    store = make_metered(&m, 512, &desc, &s);
     desc = scalar(0, 0, 0);
     desc.name = "all";
     REQUIRE(sst_stream_create(store, &desc, &all) == SST_OK);
@@ -671,29 +614,28 @@ static void beside_others(void) {
     CHECK_INT(sst_flush(store), SST_OK);
     CHECK_INT(sst_store_info(store, &info), SST_OK);
     CHECK(info.file_bytes < 20000);
-    CHECK(c.now < 100000);
+    CHECK(m.now < 100000);
     CHECK_INT(sst_rows(all), 300);
     sst_close(store);
+    CHECK_INT(m.now, 0);
 }
 
 /* An append that fails has dropped nothing, though its row is far in the future. */
 static void failing_far_row(void) {
-    sst_allocator a = {NULL, failing_resize};
-    sst_options options = {0};
+    meter m;
     sst_stream_desc desc = scalar(0, 100, 512);
     sst_store *store;
     sst_stream *s;
     sst_view view;
     double value[100] = {0};
     int64_t t;
-    options.allocator = &a;
     desc.shape[0] = 100;                            /* too large for a tail */
-    store = make(&options);
-    REQUIRE(sst_stream_create(store, &desc, &s) == SST_OK);
+    store = make_metered(&m, 0, &desc, &s);
+    m.forever = true;
     for (t = 0; t < 5; t++) CHECK_INT(sst_append(s, t * 10, value), SST_OK);
-    no_memory = true;
+    m.fail_at = 1;
     CHECK_INT(sst_append(s, 1000000, value), SST_ERR_MEMORY);
-    no_memory = false;
+    m.fail_at = 0;
     CHECK_INT(sst_rows(s), 5);
     CHECK_INT(sst_first_row(s), 0);
     CHECK_INT(sst_slice(s, 0, 5, &view), SST_OK);
@@ -701,6 +643,7 @@ static void failing_far_row(void) {
     CHECK_INT(sst_append(s, 1000000, value), SST_OK);
     CHECK_INT(sst_first_row(s), 4);
     sst_close(store);
+    CHECK_INT(m.now, 0);
 }
 
 /* ---- what is looked at stays ---- */
@@ -726,18 +669,14 @@ static void stale_pin(void) {
 }
 
 static void lent_views(void) {
-    counter c;
-    sst_allocator a = counted(&c);
-    sst_options options = {0};
+    meter m;
     sst_store *store;
     sst_stream_desc desc = scalar(64, 0, 512);
     sst_stream *s, *other[3];
     sst_view views[3], more;
     uint64_t n, i;
     size_t now;
-    options.allocator = &a;
-    store = make(&options);
-    REQUIRE(sst_stream_create(store, &desc, &s) == SST_OK);
+    store = make_metered(&m, 0, &desc, &s);
     for (i = 0; i < 3; i++) REQUIRE(sst_stream_open(store, "scalar", &other[i]) == SST_OK);
     append_to(s, 96);
     for (i = 0; i < 3; i++) {                       /* in place: within blocks 1, 1 and 2 */
@@ -754,17 +693,17 @@ static void lent_views(void) {
     append_to(s, 11000);
     check_view(&views[1], 41, 5);
     CHECK_INT(sst_at(other[1], INT64_MAX, &more), SST_OK);
-    now = c.now;
+    now = m.now;
     for (n = 11000; n < 20000; n += 100) {
         append_to(s, n);
         CHECK_INT(sst_window_ex(other[1], time_of(n - 30) + 1, INT64_MAX, SST_CARRY, &more),
                   SST_OK);
         CHECK_INT(more.times[0], time_of(n - 30) + 1);
     }
-    CHECK(c.now - now <= 4096);
+    CHECK(m.now - now <= 4096);
     check_view(&views[2], 70, 5);
     sst_close(store);
-    CHECK_INT(c.now, 0);
+    CHECK_INT(m.now, 0);
 }
 
 /* SST_CARRY changes a time of a view in place: not in the block. */
@@ -835,17 +774,15 @@ static void replayed(void) {
 
 /* A seek that fails leaves the cursor where it was, and rows as they are. */
 static void failing_seek(void) {
-    sst_allocator a = {NULL, failing_resize};
-    sst_options options = {0};
+    meter m;
     sst_stream_desc desc = scalar(64, 0, 512);
     sst_store *store;
     sst_stream *s[2];
     sst_replay *r;
     sst_view view = {0};
     size_t which;
-    options.allocator = &a;
-    store = make(&options);
-    REQUIRE(sst_stream_create(store, &desc, &s[0]) == SST_OK);
+    store = make_metered(&m, 0, &desc, &s[0]);
+    m.forever = true;
     desc.name = "other";
     REQUIRE(sst_stream_create(store, &desc, &s[1]) == SST_OK);
     append_to(s[0], 256);
@@ -853,9 +790,9 @@ static void failing_seek(void) {
     CHECK_INT(sst_replay_next(r, &which, &view), SST_OK);
     CHECK_INT(view.first_row, 192);
     append_to(s[1], 280);                           /* nobody has looked at these */
-    no_memory = true;
+    m.fail_at = 1;
     CHECK_INT(sst_replay_seek(r, time_of(230)), SST_ERR_MEMORY);
-    no_memory = false;
+    m.fail_at = 0;
     append_to(s[0], 270);
     CHECK_INT(sst_replay_prev(r, &which, &view), SST_ERR_NOT_FOUND);    /* dropped */
     append_to(s[0], 900);
@@ -866,6 +803,7 @@ static void failing_seek(void) {
     CHECK(((const double *)view.values)[0] == value_of(836));
     sst_replay_close(r);
     sst_close(store);
+    CHECK_INT(m.now, 0);
 }
 
 /* The last seconds, as a file; numbered from 0. */

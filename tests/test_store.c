@@ -9,6 +9,7 @@
 
 #include "test.h"
 #include "folder.h"
+#include "meter.h"
 
 #define FOREIGN_BIT 0x80000000u     /* belongs to no family of flags */
 
@@ -995,47 +996,14 @@ static void full_arena(void) {
 }
 
 /* Every size the library gives back is the one it asked for, and nothing is left. */
-typedef struct ledger {
-    size_t bytes, blocks, calls;
-    bool wrong;
-} ledger;
-
-static void *count_resize(void *user, void *old, size_t old_size, size_t new_size) {
-    ledger *l = (ledger *)user;
-    unsigned char *block = NULL;
-    l->calls++;
-    if (old != NULL) {
-        size_t was;
-        memcpy(&was, (unsigned char *)old - 16, sizeof was);
-        if (was != old_size) l->wrong = true;
-        l->bytes -= was;
-        l->blocks--;
-    } else if (old_size != 0) {
-        l->wrong = true;
-    }
-    if (new_size > 0) {
-        block = (unsigned char *)malloc(new_size + 16);
-        memcpy(block, &new_size, sizeof new_size);
-        block += 16;
-        memset(block, 0xDD, new_size);              /* memory is not zero by itself */
-        if (old != NULL) memcpy(block, old, old_size < new_size ? old_size : new_size);
-        l->bytes += new_size;
-        l->blocks++;
-    }
-    if (old != NULL) free((unsigned char *)old - 16);
-    return block;
-}
-
 static void allocator_contract(void) {
-    ledger l;
-    sst_allocator allocator;
+    meter m;
+    sst_allocator allocator = meter_allocator(&m);
     sst_options options = no_options();
     sst_store *store = NULL, *image = NULL;
     unsigned char *bytes;
-    size_t size, calls;
-    memset(&l, 0, sizeof l);
-    allocator.user = &l;
-    allocator.resize = count_resize;
+    size_t size;
+    uint64_t calls, blocks;
     options.allocator = &allocator;
     options.block_bytes = 512;
     CHECK_INT(sst_create(NULL, &options, &store), SST_OK);
@@ -1044,13 +1012,11 @@ static void allocator_contract(void) {
     CHECK_INT(sst_set_meta(store, "k", "v", 1), SST_OK);
     check_stream(store, "x", 2000);
     bytes = copy_image(store, &size);
-    CHECK(l.blocks > 0 && l.bytes >= size);
+    CHECK(m.blocks > 0 && m.now >= size);
     sst_close(store);
-    CHECK_INT(l.blocks, 0);
-    CHECK_INT(l.bytes, 0);
-    CHECK(!l.wrong);
-    allocator.user = &l;
-    allocator.resize = count_resize;
+    CHECK_INT(m.blocks, 0);
+    CHECK_INT(m.now, 0);
+    allocator = meter_allocator(&m);
     CHECK_INT(sst_open_memory(bytes, size, &options, &image), SST_OK);
     check_stream(image, "x", 2000);
     {
@@ -1059,37 +1025,35 @@ static void allocator_contract(void) {
         int64_t i;
         CHECK_INT(sst_stream_open(image, "x", &stream), SST_OK);
         for (i = 0; i < 2; i++) {                   /* scratch grows once */
-            calls = l.calls;
+            calls = m.calls;
+            blocks = m.blocks;
             CHECK_INT(sst_slice(stream, 3, 1900, &view), SST_OK);
             CHECK_INT(sst_window(stream, 10, 700, &view), SST_OK);
             CHECK_INT(sst_at(stream, 55, &view), SST_OK);
         }
-        CHECK_INT(l.calls, calls);
+        CHECK(m.calls == calls && m.blocks == blocks);
     }
     sst_close(image);
-    CHECK_INT(l.blocks, 0);
-    CHECK(!l.wrong);
+    CHECK_INT(m.blocks, 0);
     free(bytes);
 }
 
 /* The append path asks for no memory except when a block is sealed. */
 static void appending_allocates_nothing(void) {
-    ledger l;
-    sst_allocator allocator;
+    meter m;
+    sst_allocator allocator = meter_allocator(&m);
     sst_options options = no_options();
     sst_store *store = NULL;
     sst_stream *stream;
-    size_t calls;
-    memset(&l, 0, sizeof l);
-    allocator.user = &l;
-    allocator.resize = count_resize;
+    uint64_t calls, blocks;
     options.allocator = &allocator;
     CHECK_INT(sst_create(NULL, &options, &store), SST_OK);
     stream = make_stream(store, "x");
     append_some(stream, 0, 1);
-    calls = l.calls;
+    calls = m.calls;
+    blocks = m.blocks;
     append_some(stream, 1, 500);                    /* less than 16 KiB of columns */
-    CHECK_INT(l.calls, calls);
+    CHECK(m.calls == calls && m.blocks == blocks);
     sst_close(store);
 }
 
