@@ -3399,7 +3399,9 @@ static int ssti_extent_buffer(sst_store *store, size_t size) {
         store->buffered = ssti_buffer_open(store, need) == SST_OK;
         return store->buffered ? SST_OK : SST_ERR_LIMIT;
     }
-    if (store->extents[0].data != b->data || store->extent_count > 1) return SST_ERR_LIMIT;
+    if (SSTI_HUGE(store->extents[0].data != b->data || store->extent_count > 1)) {
+        return SST_ERR_LIMIT;           /* more was needed once, for what was not written then */
+    }
     want = 2 * b->capacity < b->reserve ? 2 * b->capacity : b->reserve;
     if (want < need || ssti_buf_room(b, want) != SST_OK) SSTI_TRY(ssti_buf_room(b, need));
     store->extents[0].capacity = (size_t)b->capacity;
@@ -5889,9 +5891,8 @@ static uint32_t ssti_index_blocks(const sst_store *store) {
     (void)store;
     return SSTI_INDEX_BLOCKS;
 #else
-    uint32_t few = store->block_bytes / 64;
-    if (few > SSTI_INDEX_BLOCKS) return SSTI_INDEX_BLOCKS;
-    return few < SSTI_CHUNK_FIRST ? SSTI_CHUNK_FIRST : few;
+    uint32_t few = store->block_bytes / 64;     /* 8 at least */
+    return few < SSTI_INDEX_BLOCKS ? few : SSTI_INDEX_BLOCKS;
 #endif
 }
 
@@ -6862,7 +6863,7 @@ static uint8_t *ssti_slab_take(ssti_series *s, size_t size) {
 /* A draft in memory of its own, which is no part of the image. Under the lock. */
 static int ssti_slab_begin(ssti_series *s, ssti_draft *d, uint64_t payload) {
     ssti_draft_begin(s->store, d, SSTI_BLOCK, payload, 0);
-    if (payload > SIZE_MAX / 4) return SST_ERR_MEMORY;
+    if (SSTI_NEVER_64(payload > SIZE_MAX / 4)) return SST_ERR_MEMORY;
     d->record = ssti_slab_take(s, SSTI_RECORD_BYTES + (size_t)ssti_round_up(payload, 64));
     return d->record == NULL ? SST_ERR_MEMORY : SST_OK;
 }
@@ -8469,7 +8470,7 @@ SSTI_INLINE bool ssti_ragged_fits(const sst_stream *stream, int64_t time, const 
         time <= s->last_time || item == 0 || (items == NULL && count != 0) ||
         ssti_word_load(&s->finished) != 0 || *s->fill_alive == 0 ||
         count > s->fill_room - s->fill_items[0] ||
-        (uint64_t)count * item > SST_MAX_ROW_BYTES) return false;
+        SSTI_HUGE((uint64_t)count * item > SST_MAX_ROW_BYTES)) return false;
     return !s->fill_text || ssti_text_sound(items, count);
 }
 
@@ -11099,7 +11100,7 @@ static int ssti_block_items(const ssti_look *k, uint32_t block, uint32_t column,
     return SST_OK;
 }
 
-/* How many items rows have, all below look->rows. */
+/* How many items rows have, all of which are there, below look->rows. */
 static int ssti_items_count(const ssti_look *look, uint32_t column, ssti_range rows,
                             uint64_t *count) {
     const ssti_series *s = look->series;
@@ -11112,7 +11113,8 @@ static int ssti_items_count(const ssti_look *look, uint32_t column, ssti_range r
         if (f.rows.first < f.k.sealed) {
             ssti_range part, bytes;
             uint32_t block;
-            SSTI_TRY(ssti_fetch_part(&f, &block, &part));
+            int missing = ssti_fetch_part(&f, &block, &part);
+            if (SSTI_NEVER(missing != SST_OK)) return missing;      /* none of them is */
             SSTI_TRY(ssti_block_items(&f.k, block, column, part, &bytes));
             *count += bytes.count / s->columns[column].item_bytes;
             n = part.count;
@@ -11144,7 +11146,8 @@ static int ssti_fetch_items(const ssti_look *look, uint32_t column, ssti_range r
         uint32_t block, end, i;
         if (f.rows.first < f.k.sealed) {
             const uint8_t *from;
-            SSTI_TRY(ssti_fetch_part(&f, &block, &part));
+            int missing = ssti_fetch_part(&f, &block, &part);
+            if (SSTI_NEVER(missing != SST_OK)) return missing;      /* none of them is */
             SSTI_TRY(ssti_block_items(&f.k, block, column, part, &bytes));
             memcpy(&end, offsets + (size_t)(at + part.count - 1) * 4, 4);
             if (SSTI_RACE((uint64_t)end * col->item_bytes - done != bytes.count)) {
@@ -11182,12 +11185,13 @@ static int ssti_time(const ssti_look *k, uint32_t clock, uint64_t row, int64_t *
 
 /* ---- rows that are kept ---- */
 
-/* The first row of the half that has a row, one of the tail; else the first of the tail. */
+/* The first row of the half that has a row, one of the tail; the first of the tail when the row is
+ * being sealed. */
 static uint64_t ssti_look_half(const ssti_look *k, uint64_t row) {
     ssti_peek p;
-    if (ssti_peek_begin(&k->series->halves[0], row, &p) ||
-        ssti_peek_begin(&k->series->halves[1], row, &p)) return p.first_row;
-    return k->sealed;
+    bool sealed = !ssti_peek_begin(&k->series->halves[0], row, &p) &&
+                  !ssti_peek_begin(&k->series->halves[1], row, &p);
+    return SSTI_RACE(sealed) ? k->sealed : p.first_row;
 }
 
 /* The oldest row that retain_time keeps: the one in force when that long ago was, or, of those of

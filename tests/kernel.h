@@ -31,7 +31,7 @@
 typedef enum call {
     ON_NOTHING, ON_OPEN, ON_CLOSE, ON_READ, ON_PREAD, ON_PWRITE, ON_STAT, ON_TRUNCATE, ON_SYNC,
     ON_SYNC_DIR, ON_ALLOCATE, ON_FCNTL, ON_MMAP, ON_MPROTECT, ON_MUNMAP, ON_MADVISE, ON_STATFS,
-    ON_CLOCK
+    ON_CLOCK, ON_REALLOC
 } call;
 
 /* After `skip` calls of a kind the next `times` of them fail. */
@@ -123,6 +123,10 @@ static inline int faulty_ftruncate(int fd, off_t size) {
     return fails(ON_TRUNCATE) ? -1 : ftruncate(fd, size);
 }
 
+static inline void *faulty_realloc(void *old, size_t size) {
+    return fails(ON_REALLOC) ? NULL : realloc(old, size);
+}
+
 static inline int faulty_fdatasync(int fd) { return fails(ON_SYNC) ? -1 : fdatasync(fd); }
 static inline int faulty_fsync(int fd) { return fails(ON_SYNC_DIR) ? -1 : fsync(fd); }
 
@@ -202,6 +206,7 @@ static inline long faulty_syscall(long number, int fd, int mode, long from, long
 #define mprotect faulty_mprotect
 #define madvise faulty_madvise
 #define clock_gettime faulty_clock
+#define realloc faulty_realloc
 #define fcntl faulty_fcntl
 
 #endif

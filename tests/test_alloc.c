@@ -835,6 +835,42 @@ static void bound_suffices(void) {
     for (i = 0; i < rounds && test_errors == 0; i++) check_bound(seed + i);
 }
 
+/* Long names, many streams: the records of the streams alone are more than the first of the image. */
+static void bound_of_many_streams(void) {
+    static char names[300][200];
+    static sst_stream_desc desc[300];
+    size_t counts[2] = {20, 300}, k, i;
+    for (i = 0; i < 300; i++) {
+        memset(names[i], 'n', sizeof names[i] - 1);
+        snprintf(names[i], 8, "%07d", (int)i);
+        names[i][7] = '_';
+        memset(&desc[i], 0, sizeof desc[i]);
+        desc[i].name = names[i];
+        desc[i].type = SST_F64;
+        desc[i].block_bytes = 512;
+    }
+    for (k = 0; k < 2; k++) {
+        sst_arena arena = {NULL, 0, 0, 0};
+        sst_allocator a = sst_arena_allocator(&arena);
+        sst_options options = {0};
+        sst_store *store = NULL;
+        sst_stream *stream = NULL;
+        options.allocator = &a;
+        options.block_bytes = 512;
+        arena.size = sst_memory_bound(&options, desc, counts[k]);
+        CHECK(arena.size > sst_memory_bound(&options, desc, counts[k] - 1));
+        arena.memory = model_memory(arena.size);
+        CHECK_INT(sst_create(NULL, &options, &store), SST_OK);
+        for (i = 0; i < counts[k] && store != NULL; i++) {
+            CHECK_INT(sst_stream_create(store, &desc[i], &stream), SST_OK);
+            CHECK_INT(sst_append_f64(stream, 0, 1.0), SST_OK);
+        }
+        CHECK(arena.peak <= arena.size && sst_stream_count(store) == counts[k]);
+        sst_close(store);
+        free(arena.memory);
+    }
+}
+
 static void bound_of_bad_streams(void) {
     sst_stream_desc desc;
     memset(&desc, 0, sizeof desc);
@@ -848,6 +884,11 @@ static void bound_of_bad_streams(void) {
     desc.type = SST_F64;
     desc.name = NULL;
     CHECK_INT(sst_memory_bound(NULL, &desc, 1), 0);
+    desc.name = "x";
+    desc.retain_rows = UINT64_MAX;              /* more than there is */
+    CHECK_INT(sst_memory_bound(NULL, &desc, 1), 0);
+    desc.retain_rows = 1;
+    CHECK(sst_memory_bound(NULL, &desc, 1) > 0);
 }
 
 int main(void) {
@@ -859,6 +900,7 @@ int main(void) {
     TEST_RUN(arena_is_a_stack);
     TEST_RUN(arena_random);
     TEST_RUN(bound_suffices);
+    TEST_RUN(bound_of_many_streams);
     TEST_RUN(bound_of_bad_streams);
     return test_done("test_alloc");
 }

@@ -1,6 +1,8 @@
 /* The layer on POSIX above a kernel that interrupts and refuses. */
 #include "kernel.h"
 
+#define SSTI_BUFFER_FROM 65536u
+#define SSTI_BUFFER_RESERVE 1048576u
 #define STREAMSTORE_IMPLEMENTATION
 #include "../streamstore.h"
 #include "test.h"
@@ -353,6 +355,119 @@ static void create_texts(void) {
     CHECK_INT(error.result, SST_ERR_LOCKED);
 }
 
+/* ---- the buffer of a large image -------------------------------------------------------------- */
+
+static char filling[2000000];
+
+/* A store in memory whose image has so many records of so many bytes, of a letter each. */
+static int fill(sst_store *store, int first, int records, size_t bytes) {
+    int i, result = SST_OK;
+    for (i = first; i < first + records && result == SST_OK; i++) {
+        char key[2] = {0, 0};
+        key[0] = (char)('a' + i);
+        memset(filling, key[0], bytes);
+        result = sst_set_meta(store, key, filling, bytes);
+    }
+    return result;
+}
+
+/* All are in the image. */
+static void check_filled(sst_store *store, int records, size_t bytes) {
+    sst_store *copy = NULL;
+    const void *image, *value;
+    size_t size;
+    int i;
+    REQUIRE(sst_image(store, &image, &size) == SST_OK);
+    REQUIRE(sst_open_memory(image, size, NULL, &copy) == SST_OK);
+    CHECK_INT(sst_verify(copy, NULL), SST_OK);
+    for (i = 0; i < records; i++) {
+        char key[2] = {0, 0};
+        key[0] = (char)('a' + i);
+        memset(filling, key[0], bytes);
+        CHECK_INT(sst_get_meta(copy, key, &value, &size), SST_OK);
+        CHECK(size == bytes && memcmp(value, filling, bytes) == 0);
+    }
+    CHECK_INT(sst_close(copy), SST_OK);
+}
+
+static sst_store *memory_store(void) {
+    sst_store *store = NULL;
+    CHECK_INT(sst_create(NULL, NULL, &store), SST_OK);
+    if (store == NULL) exit(1);
+    return store;
+}
+
+/* In the buffer as far as that goes, in one piece; behind it in others. */
+static void large_images(void) {
+    static const struct { int records; size_t bytes; uint32_t pieces; } table[] = {
+        {3, 10000, 0}, {20, 10000, 1}, {2, 400000, 1}, {9, 100000, 1}, {13, 100000, 2},
+        {1, 2000000, 0}
+    };
+    size_t i;
+    for (i = 0; i < sizeof table / sizeof table[0]; i++) {
+        sst_store *store = memory_store();
+        CHECK_INT(fill(store, 0, table[i].records, table[i].bytes), SST_OK);
+        CHECK_INT(store->buffer.open != 0, table[i].pieces != 0);
+        if (table[i].pieces != 0) CHECK_INT(store->extent_count, table[i].pieces);
+        check_filled(store, table[i].records, table[i].bytes);
+        CHECK_INT(sst_close(store), SST_OK);
+    }
+}
+
+/* There is no buffer, then: no memory for what it takes, or no addresses. */
+static void no_buffer(void) {
+    static const call kinds[3] = {ON_REALLOC, ON_MMAP, ON_MPROTECT};
+    unsigned kind, n, without = 0;
+    for (kind = 0; kind < 3; kind++) {
+        for (n = 0; n < 20; n++) {
+            sst_store *store = memory_store();
+            unsigned fired;
+            int result;
+            CHECK_INT(fill(store, 0, 5, 10000), SST_OK);
+            arm_after(kinds[kind], n, 1, ENOMEM);
+            result = fill(store, 5, 1, 40000);
+            fired = fault.fired;
+            arm(ON_NOTHING, 0, 0);
+            CHECK(result == SST_OK || result == SST_ERR_MEMORY);
+            without += result == SST_OK && fired != 0;
+            if (result == SST_OK && fired != 0) CHECK(store->buffer.open == 0 && !store->buffered);
+            CHECK_INT(fill(store, 5, 5, 10000), SST_OK);
+            check_filled(store, 10, 10000);
+            CHECK_INT(sst_close(store), SST_OK);
+            if (fired == 0) break;
+        }
+        CHECK(n < 20);
+    }
+    CHECK(without >= 3);
+}
+
+/* The buffer does not grow as far as it should, or not at all. */
+static void buffer_stays(void) {
+    unsigned times;
+    for (times = 1; times < 3; times++) {
+        sst_store *store = memory_store();
+        int i, refused = 0;
+        CHECK_INT(fill(store, 0, 10, 20000), SST_OK);
+        CHECK(store->buffer.open != 0);
+        for (i = 10; i < 26; i++) {
+            int result;
+            arm(ON_MPROTECT, times, ENOMEM);
+            result = fill(store, i, 1, 20000);
+            if (result != SST_OK) {
+                CHECK_INT(result, SST_ERR_MEMORY);
+                refused++;
+                result = fill(store, i, 1, 20000);
+            }
+            arm(ON_NOTHING, 0, 0);
+            CHECK_INT(result, SST_OK);
+        }
+        CHECK_INT(refused != 0, times == 2);
+        CHECK_INT(store->extent_count, 1);
+        check_filled(store, 26, 20000);
+        CHECK_INT(sst_close(store), SST_OK);
+    }
+}
+
 int main(void) {
     if (!make_folder("test_branches_posix")) return 1;
     io = sst_io_default();
@@ -370,6 +485,9 @@ int main(void) {
     TEST_RUN(no_guard);
     TEST_RUN(seen_from_above);
     TEST_RUN(create_texts);
+    TEST_RUN(large_images);
+    TEST_RUN(no_buffer);
+    TEST_RUN(buffer_stays);
     remove_folder();
     return test_done("test_branches_posix");
 }

@@ -388,6 +388,79 @@ static void scribbled_regions(void) {
     }
 }
 
+/* A companion that cannot be read at one place: rows of it are missing, or the host's error. */
+static void failing_companion(void) {
+    sst_store *store = file_store(4096, 0), *reader;
+    sst_stream *stream = make(store, "s", SST_BYTES, 0);
+    sst_options options = scratch_options(5);
+    sst_io io = *sst_io_default();
+    sst_info info;
+    uint64_t n, failed = 0;
+    append_bytes(stream, 0, 40, 11);
+    CHECK_INT(sst_store_info(store, &info), SST_OK);
+    io.read_at = failing_read_at;
+    options.io = &io;
+    for (n = 1; info.kill_safe && n < 200 && test_errors == 0; n++) {
+        uint64_t rows = 0;
+        int result;
+        reads = 0;
+        failing_read = n;
+        result = sst_open(file(), &options, &reader);
+        failing_read = 0;
+        CHECK(result == SST_OK || result == SST_ERR_IO);
+        failed += result != SST_OK;
+        if (result != SST_OK) continue;
+        if (sst_stream_open(reader, "s", &stream) == SST_OK) rows = sst_rows(stream);
+        CHECK(rows <= 40 && (reads >= n || rows == 40));
+        CHECK_INT(sst_close(reader), SST_OK);
+        if (reads < n) break;
+    }
+    CHECK(!info.kill_safe || (n > 10 && n < 200 && failed != 0));
+    CHECK_INT(sst_close(store), SST_OK);
+}
+
+/* A row that needs more of the room that several fields share than its field has, in halves of
+ * which a block is several, or not quite two. */
+static void shared_room(void) {
+    static const uint32_t block_bytes[2] = {262144, 40000};
+    static const size_t sizes[2] = {3400, 9000};
+    static const char *const names[6] = {"a", "b", "c", "d", "e", "f"};
+    static uint8_t bytes[9000];
+    size_t i, k;
+    memset(bytes, 'x', sizeof bytes);
+    for (i = 0; i < 2; i++) {
+        sst_store *store = memory_store(block_bytes[i], 0);
+        sst_field fields[6];
+        sst_cell cells[6];
+        sst_stream_desc desc = {0};
+        sst_stream *stream = NULL;
+        sst_view view;
+        sst_row row;
+        memset(&row, 0, sizeof row);
+        memset(fields, 0, sizeof fields);
+        memset(cells, 0, sizeof cells);
+        for (k = 0; k < 6; k++) {
+            fields[k].name = names[k];
+            fields[k].type = SST_BYTES;
+        }
+        desc.name = "s";
+        desc.fields = fields;
+        desc.field_count = 6;
+        REQUIRE(sst_stream_create(store, &desc, &stream) == SST_OK);
+        cells[2].data = bytes;
+        cells[2].count = sizes[i];
+        row.cells = cells;
+        CHECK_INT(sst_append_row(stream, &row), SST_OK);
+        CHECK_INT(stream->series->list->count, 0);          /* it became no block of its own */
+        CHECK_INT(sst_slice(stream, 0, 1, &view), SST_OK);
+        for (k = 0; k < 6; k++) {
+            const uint32_t *offsets = view.columns[k].offsets;
+            CHECK_INT(offsets[1] - offsets[0], k == 2 ? sizes[i] : 0);
+        }
+        CHECK_INT(sst_close(store), SST_OK);
+    }
+}
+
 /* Tails that may not grow: rows that they have no room for become blocks. */
 static void no_room(void) {
     sst_options options = {0};
@@ -760,7 +833,7 @@ static void bounds(void) {
     free(arena.memory);
 }
 
-/* A forked child saves nothing of its parent's. */
+/* A forked child saves nothing of its parent's, and appends nothing. */
 static void forked(void) {
     sst_store *store = file_store(4096, 0);
     sst_stream *stream = make(store, "s", SST_BYTES, 0);
@@ -772,6 +845,7 @@ static void forked(void) {
     if (child == 0) {
         int result = sst_save(store, file(), 0, 1, NULL);
         bool wiped = *store->alive == 0;
+        if (wiped && sst_append_n(stream, 100, "abc", 3) != SST_ERR_STATE) _exit(2);
         (void)sst_close(store);
         _exit(!wiped || result == SST_ERR_STATE ? 0 : 1);
     }
@@ -815,6 +889,8 @@ int main(void) {
     TEST_RUN(sealed_in_place);
     TEST_RUN(scribbled_start);
     TEST_RUN(scribbled_regions);
+    TEST_RUN(failing_companion);
+    TEST_RUN(shared_room);
     TEST_RUN(no_room);
     TEST_RUN(rows_nowhere);
     TEST_RUN(small_rows);

@@ -474,6 +474,27 @@ static void lanes_behind_the_last(void) {
     end_lies(&l);
 }
 
+/* One of the rows behind the last time is as early as the first: a lane that counts it goes beyond
+ * the last one's row. */
+static void lanes_beyond_the_last(void) {
+    size_t j, beyond = 0;
+    for (j = 1; j <= 4; j++) {
+        int64_t times[BATCH];
+        lies l;
+        if (!begin_lies(&l)) CHECK(false);
+        else {
+            int64_t first = (int64_t)ssti_list_at(l.k.list, 1)->first_row;
+            ask_from(&l, 1, 40, times);
+            CHECK(merges(&l, times));
+            set_time(&l, 1, 40 + BATCH / 2 - 1 + j, times[0]);
+            beyond += !merges(&l, times);
+            check_samples(&l, times, false, first + 40 + BATCH / 2 - 5);
+        }
+        end_lies(&l);
+    }
+    CHECK(beyond != 0);
+}
+
 /* A table that says that there is more behind the last block, or in it, than there is; and what it
  * says of the blocks before. */
 static void guesses_behind_a_block(void) {
@@ -570,6 +591,7 @@ int main(void) {
     TEST_RUN(lanes_not_found);
     TEST_RUN(lanes_in_another_block);
     TEST_RUN(lanes_behind_the_last);
+    TEST_RUN(lanes_beyond_the_last);
     TEST_RUN(guesses_behind_a_block);
     TEST_RUN(table_within_itself);
     TEST_RUN(all_of_time);
