@@ -835,7 +835,7 @@ static void bound_suffices(void) {
     for (i = 0; i < rounds && test_errors == 0; i++) check_bound(seed + i);
 }
 
-/* Long names, many streams: the records of the streams alone are more than the first of the image. */
+/* Many streams with long names: their records alone are more than the image's first extent. */
 static void bound_of_many_streams(void) {
     static char names[300][200];
     static sst_stream_desc desc[300];

@@ -355,7 +355,7 @@ static void create_texts(void) {
     CHECK_INT(error.result, SST_ERR_LOCKED);
 }
 
-/* ---- the buffer of a large image -------------------------------------------------------------- */
+/* ---- the buffer of a large image ------------------------------------------------------------ */
 
 static char filling[2000000];
 
