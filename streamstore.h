@@ -11189,8 +11189,10 @@ static int ssti_time(const ssti_look *k, uint32_t clock, uint64_t row, int64_t *
  * being sealed. */
 static uint64_t ssti_look_half(const ssti_look *k, uint64_t row) {
     ssti_peek p;
-    bool sealed = !ssti_peek_begin(&k->series->halves[0], row, &p) &&
-                  !ssti_peek_begin(&k->series->halves[1], row, &p);
+    bool sealed = false;
+    if (!ssti_peek_begin(&k->series->halves[0], row, &p)) {
+        sealed = !ssti_peek_begin(&k->series->halves[1], row, &p);
+    }
     return SSTI_RACE(sealed) ? k->sealed : p.first_row;
 }
 

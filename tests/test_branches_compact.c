@@ -134,8 +134,8 @@ static void remove_target(void) {
 /* Every write fails once, wherever what waits in staging ends: before a column, within one, in what
  * fills up to the next, among the checksums of pieces. */
 static void writes_fail(void) {
-    uint64_t rows;
-    for (rows = 1000; rows < 2400 && test_errors == 0; rows++) {
+    uint64_t rows;              /* those of a staging, and of two */
+    for (rows = 1780; rows < 3990 && test_errors == 0; rows = rows == 1830 ? 3930 : rows + 1) {
         sst_store *store;
         uint64_t nth, closing = 0;
         prepare();

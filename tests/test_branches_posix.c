@@ -412,6 +412,14 @@ static void large_images(void) {
         check_filled(store, table[i].records, table[i].bytes);
         CHECK_INT(sst_close(store), SST_OK);
     }
+    {   /* a record that needs more than twice what the buffer has */
+        sst_store *store = memory_store();
+        CHECK_INT(fill(store, 0, 20, 10000), SST_OK);
+        CHECK_INT(fill(store, 20, 1, 700000), SST_OK);
+        CHECK(store->buffer.open != 0 && store->extent_count == 1);
+        check_filled(store, 20, 10000);
+        CHECK_INT(sst_close(store), SST_OK);
+    }
 }
 
 /* There is no buffer, then: no memory for what it takes, or no addresses. */
