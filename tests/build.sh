@@ -55,7 +55,7 @@ mkdir -p "$BUILD"
     # -O2 six, and under a sanitizer two and seventeen: what is optimised has to be worth it. What
     # takes longest comes first.
     race="tests/test_kill.c tests/test_live.c tests/test_threads.c tests/test_retain.c"
-    long="tests/test_damage.c tests/test_fault.c tests/test_crash.c"
+    long="tests/test_damage.c tests/test_fault.c tests/test_fault_ragged.c tests/test_crash.c"
     for file in $race; do
         [ -f "$file" ] && rule tests tests "$CC -std=gnu99 $relaxed" "$RACE_CFLAGS" "$file"
     done

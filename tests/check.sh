@@ -22,11 +22,12 @@ valgrind_skip=" test_threads test_kill test_live test_retain test_file test_mode
 valgrind_skip="$valgrind_skip test_session test_crash test_branches_io test_tool test_damage "
 valgrind_skip="$valgrind_skip test_replay "
 # Those that are worth optimising for it. The others are what `make test` has built.
-valgrind_long=" test_model test_model_pieces test_ragged test_search test_fault test_fields "
-valgrind_long="$valgrind_long test_query test_alloc test_stream test_compact test_branches_ragged "
-valgrind_long="$valgrind_long test_branches_search "
+valgrind_long=" test_model test_model_pieces test_ragged test_search test_fault "
+valgrind_long="$valgrind_long test_fault_ragged test_fields test_query test_alloc test_stream "
+valgrind_long="$valgrind_long test_compact test_branches_ragged test_branches_search "
 if awk -v scale="$SCALE" 'BEGIN { exit !(scale < 1) }'; then
-    valgrind_skip="$valgrind_skip test_fault test_model_pieces test_ragged "
+    valgrind_skip="$valgrind_skip test_fault test_fault_ragged test_model_pieces "
+    valgrind_skip="$valgrind_skip test_ragged "
 fi
 
 have() { command -v "$1" > /dev/null; }

@@ -100,8 +100,8 @@ rm -rf "$RUN_FOLDER"
 mkdir -p "$RUN_FOLDER"
 JOBS=${JOBS:-$(($(getconf _NPROCESSORS_ONLN 2> /dev/null || echo 2) + 1))}
 # What takes longest comes first, so that at the end no processor is without work.
-longest="compile/run.sh test_damage test_fault test_live test_model test_search test_model_pieces"
-longest="$longest test_crash test_file"
+longest="compile/run.sh test_damage test_fault_ragged test_fault test_live test_model test_search"
+longest="$longest test_model_pieces test_crash test_file"
 printf '%s\n' "$@" | awk -v longest="$longest" '
     {
         n = split(longest, name, " ")
